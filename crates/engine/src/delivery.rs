@@ -1,0 +1,86 @@
+//! A delivery: one event on its way to one webhook.
+
+use crate::attempt::Attempt;
+use crate::id::{DeliveryId, EventKey, WebhookId};
+use crate::time::Time;
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waits for its next attempt, not before `due`.
+    Pending {
+        /// The earliest time of the next attempt.
+        due: Time,
+    },
+    /// Ended: the receiver took it.
+    Delivered,
+    /// Ended: the retry budget is spent. Can be retried by hand.
+    Failed,
+    /// Ended: handed to the webhook's dead-letter webhook.
+    DeadLettered,
+    /// Ended: by the user, or because the webhook is gone.
+    Canceled,
+}
+
+impl State {
+    /// Whether nothing more will happen by itself.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Pending { .. })
+    }
+}
+
+/// What the engine must know of a delivery that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Its event.
+    pub event: EventKey,
+    /// Its webhook.
+    pub webhook: WebhookId,
+    /// Attempts charged so far.
+    pub attempts: u32,
+    /// Attempts already made when the present retry budget began: 0, or the count at the last
+    /// retry by hand.
+    pub budget_from: u32,
+    /// Earliest time of the next attempt.
+    pub due: Time,
+}
+
+/// A change of a delivery, for the store: the attempt that caused it and where the delivery stands
+/// after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Its event.
+    pub event: EventKey,
+    /// Its webhook.
+    pub webhook: WebhookId,
+    /// Attempts charged so far, this one included.
+    pub attempts: u32,
+    /// Where it stands now.
+    pub state: State,
+    /// When this was decided.
+    pub at: Time,
+    /// The attempt, unless it was not charged.
+    pub attempt: Option<Attempt>,
+}
+
+/// A place in the order in which a webhook's deliveries fall due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// When the delivery falls due.
+    pub due: Time,
+    /// The delivery, which orders those due at the same time.
+    pub id: DeliveryId,
+}
+
+impl Pending {
+    /// Its place in the order of its webhook.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { due: self.due, id: self.id }
+    }
+}

@@ -1,0 +1,304 @@
+//! The log of events, deliveries and attempts: the truth that everything else is derived from.
+//!
+//! Architecture Invariant: only this module touches the disk. What it has answered is durable.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookwright_engine::attempt::Attempt;
+use hookwright_engine::delivery::{Pending, Position, Record, State};
+use hookwright_engine::event::{Draft, Event};
+use hookwright_engine::id::{DeliveryId, EventId, EventKey, WebhookId};
+use hookwright_engine::pattern::EventType;
+use hookwright_engine::time::Time;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// An event to be made durable together with its deliveries.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// Where it was published; ids are unique per namespace.
+    pub namespace: Arc<str>,
+    /// The event.
+    pub draft: Draft,
+    /// The webhooks that get it.
+    pub targets: Vec<WebhookId>,
+    /// The UID of the `WebhookDelivery` object that asks for it; then there is one target, and
+    /// the same origin never makes a second delivery.
+    pub origin: Option<Uuid>,
+}
+
+/// An accepted event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its id, the producer's or a generated one.
+    pub event_id: EventId,
+    /// Its deliveries: those made now, or, for a repetition, those made the first time.
+    pub deliveries: Vec<DeliveryId>,
+    /// Whether the same event had been accepted before.
+    pub duplicate: bool,
+}
+
+/// What the driver is told about, in the order of the commits.
+#[derive(Debug)]
+pub enum Notice {
+    /// Deliveries are durable and may be sent: new ones, or ones to be retried by hand.
+    Accepted {
+        /// The event, where it is at hand.
+        event: Option<(EventKey, Arc<Event>)>,
+        /// The deliveries. One that is known already takes over `due` and its budget.
+        pending: Vec<Pending>,
+    },
+    /// The answer to [`Command::Load`].
+    Loaded {
+        /// Whose deliveries.
+        webhook: WebhookId,
+        /// The deliveries.
+        page: Page,
+    },
+    /// These deliveries were canceled and must not be sent any more.
+    Canceled(Vec<Pending>),
+}
+
+/// A stretch of a webhook's unfinished deliveries in the order they fall due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The deliveries.
+    pub pending: Vec<Pending>,
+    /// Whether there are more behind the last one.
+    pub more: bool,
+    /// The generation of the webhook at which its receiver answered 410 Gone, if it did.
+    pub gone_generation: Option<i64>,
+}
+
+/// What only the driver asks for. Carried out in order, with what was asked before.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Write down what became of deliveries. Repeated until it succeeds.
+    Record(Box<Record>),
+    /// Read unfinished deliveries of a webhook behind `after`, answered by [`Notice::Loaded`].
+    Load {
+        /// The webhook.
+        webhook: WebhookId,
+        /// Where to go on; `None` from the begin.
+        after: Option<Position>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The webhook is gone: cancel all its unfinished deliveries.
+    CancelWebhook(WebhookId),
+    /// Cancel the unfinished deliveries of all webhooks but these.
+    CancelOthers(HashSet<WebhookId>),
+    /// The receiver answered 410 Gone at this generation of the webhook.
+    Gone {
+        /// The webhook.
+        webhook: WebhookId,
+        /// The generation of its object.
+        generation: i64,
+    },
+}
+
+/// A delivery as the log knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id, which also says when it was made.
+    pub id: DeliveryId,
+    /// Its webhook.
+    pub webhook: WebhookId,
+    /// Its event.
+    pub event: EventKey,
+    /// The namespace of its event.
+    pub namespace: Arc<str>,
+    /// The id of its event.
+    pub event_id: EventId,
+    /// The type of its event.
+    pub event_type: EventType,
+    /// When it was made.
+    pub created: Time,
+    /// Where it stands.
+    pub state: State,
+    /// Attempts charged so far.
+    pub attempts: u32,
+    /// When it ended, if it has.
+    pub finished: Option<Time>,
+    /// The `WebhookDelivery` object that asked for it, if one did.
+    pub origin: Option<Uuid>,
+    /// The latest attempt, if there was one.
+    pub last_attempt: Option<Attempt>,
+}
+
+/// Which deliveries of a webhook to list, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Only delivered (true) or not delivered (false) ones.
+    pub delivered: Option<bool>,
+    /// Only those in this group of states; narrows further than `delivered`.
+    pub group: Option<Group>,
+    /// Only of events of this type.
+    pub event_type: Option<EventType>,
+    /// Only made at or after this time.
+    pub since: Option<Time>,
+    /// Only made before this time.
+    pub until: Option<Time>,
+    /// Only those made before this one: where the last page ended.
+    pub before: Option<DeliveryId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// States that are counted and listed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// Not yet attempted.
+    Pending,
+    /// Attempted, and to be attempted again.
+    Retrying,
+    /// Ended well.
+    Delivered,
+    /// Ended failed or dead-lettered.
+    Failed,
+    /// Ended by the user, or with the webhook.
+    Canceled,
+}
+
+/// What the log knows of a webhook, kept up to date with every commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Deliveries not yet attempted.
+    pub pending: u64,
+    /// Deliveries attempted, and to be attempted again.
+    pub retrying: u64,
+    /// Deliveries that ended well, ever.
+    pub delivered: u64,
+    /// Deliveries that ended failed and were not retried since, ever.
+    pub failed: u64,
+    /// The earliest next attempt of the retrying ones.
+    pub next_retry: Option<Time>,
+    /// The delivery attempted last, with its last attempt.
+    pub last: Option<Delivery>,
+    /// The delivery whose attempt failed last, with that attempt as its last.
+    pub last_failure: Option<(DeliveryId, Attempt)>,
+    /// The generation of the webhook at which its receiver answered 410 Gone, if it did.
+    pub gone_generation: Option<i64>,
+}
+
+/// How long the log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Ended deliveries, and events without unfinished ones, older than this are removed.
+    pub age: Duration,
+    /// The database may grow to this size, in bytes; the oldest ended deliveries make room.
+    /// Where there is nothing to remove, publishing is refused.
+    pub max_bytes: u64,
+}
+
+/// Why an event was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// Another event was accepted under this id within the last 24 hours.
+    #[error("another event was accepted under the id '{0}' within the last 24 hours")]
+    Conflict(EventId),
+    /// Not durable, so not accepted: try again later.
+    #[error(transparent)]
+    Unavailable(#[from] Error),
+}
+
+/// Why the store could not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk, or the quota of the database, is full.
+    #[error("the disk or the database's quota is full: {0}")]
+    Full(String),
+    /// Another process has the database open.
+    #[error("another process uses the database {0}")]
+    InUse(String),
+    /// Written by a newer version of Hookwright.
+    #[error("the database {path} has schema version {found}; this version of Hookwright knows up to {known}")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its schema version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// Not a database, or damaged.
+    #[error("the database {path} is damaged: {detail}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What was found.
+        detail: String,
+    },
+    /// Anything else the disk or the database said.
+    #[error("failed to {action}: {detail}")]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// What happened.
+        detail: String,
+    },
+    /// The store has been shut down.
+    #[error("the store is shut down")]
+    Closed,
+}
+
+/// Asks the store. Cheap to clone; when the last one is dropped the writer thread ends.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    _private: (),
+}
+
+#[allow(clippy::todo, clippy::unused_async, missing_docs)]
+impl Handle {
+    /// Makes an event and its deliveries durable. Answered after the fsync.
+    pub async fn publish(&self, _publish: Publish) -> Result<Receipt, PublishError> {
+        todo!()
+    }
+    /// Sends the event of `of` once more, to `webhook`: a new delivery, made at most once per origin.
+    /// `None` when there is no such delivery.
+    pub async fn replay(
+        &self,
+        _of: DeliveryId,
+        _webhook: WebhookId,
+        _origin: Uuid,
+    ) -> Result<Option<DeliveryId>, Error> {
+        todo!()
+    }
+    /// Makes a delivery due now, with a fresh retry budget where it had ended. `None`: unknown.
+    pub async fn retry(&self, _delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
+        todo!()
+    }
+    /// Ends an unfinished delivery. An ended one stays as it is. `None`: unknown.
+    pub async fn cancel(&self, _delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
+        todo!()
+    }
+    /// Hands commands of the driver to the writer; waits while its queue is full.
+    pub async fn command(&self, _commands: Vec<Command>) -> Result<(), Error> {
+        todo!()
+    }
+    pub async fn event(&self, _key: EventKey) -> Result<Option<Arc<Event>>, Error> {
+        todo!()
+    }
+    pub async fn delivery(&self, _id: DeliveryId) -> Result<Option<Delivery>, Error> {
+        todo!()
+    }
+    /// The delivery that a `WebhookDelivery` object asked for.
+    pub async fn delivery_of(&self, _origin: Uuid) -> Result<Option<Delivery>, Error> {
+        todo!()
+    }
+    /// The attempts of a delivery, oldest first, with their numbers.
+    pub async fn attempts(&self, _id: DeliveryId) -> Result<Vec<(u32, Attempt)>, Error> {
+        todo!()
+    }
+    pub async fn deliveries(&self, _webhook: WebhookId, _query: Query) -> Result<Vec<Delivery>, Error> {
+        todo!()
+    }
+    pub async fn summary(&self, _webhook: WebhookId) -> Result<Summary, Error> {
+        todo!()
+    }
+}
+
+/// What the driver gets beside the handle.
+pub type Notices = mpsc::Receiver<Notice>;
