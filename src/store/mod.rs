@@ -2,12 +2,12 @@
 //!
 //! Architecture Invariant: only this module touches the disk. What it has answered is durable.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hookwright_engine::attempt::Attempt;
-use hookwright_engine::delivery::{Pending, Position, Record, State};
+pub use hookwright_engine::command::{Command, Page};
+use hookwright_engine::delivery::{Pending, State};
 use hookwright_engine::event::{Draft, Event};
 use hookwright_engine::id::{DeliveryId, EventId, EventKey, WebhookId};
 use hookwright_engine::pattern::EventType;
@@ -59,44 +59,6 @@ pub enum Notice {
     },
     /// These deliveries were canceled and must not be sent any more.
     Canceled(Vec<Pending>),
-}
-
-/// A stretch of a webhook's unfinished deliveries in the order they fall due.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The deliveries.
-    pub pending: Vec<Pending>,
-    /// Whether there are more behind the last one.
-    pub more: bool,
-    /// The generation of the webhook at which its receiver answered 410 Gone, if it did.
-    pub gone_generation: Option<i64>,
-}
-
-/// What only the driver asks for. Carried out in order, with what was asked before.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Write down what became of deliveries. Repeated until it succeeds.
-    Record(Box<Record>),
-    /// Read unfinished deliveries of a webhook behind `after`, answered by [`Notice::Loaded`].
-    Load {
-        /// The webhook.
-        webhook: WebhookId,
-        /// Where to go on; `None` from the begin.
-        after: Option<Position>,
-        /// At most so many.
-        limit: usize,
-    },
-    /// The webhook is gone: cancel all its unfinished deliveries.
-    CancelWebhook(WebhookId),
-    /// Cancel the unfinished deliveries of all webhooks but these.
-    CancelOthers(HashSet<WebhookId>),
-    /// The receiver answered 410 Gone at this generation of the webhook.
-    Gone {
-        /// The webhook.
-        webhook: WebhookId,
-        /// The generation of its object.
-        generation: i64,
-    },
 }
 
 /// A delivery as the log knows it.

@@ -60,6 +60,9 @@ pub struct Record {
     pub webhook: WebhookId,
     /// Attempts charged so far, this one included.
     pub attempts: u32,
+    /// The retry budget that this was decided under, see [`Pending::budget_from`]. A retry by hand
+    /// that the decision did not know of stands; so does a cancellation, unless the receiver took it.
+    pub budget_from: u32,
     /// Where it stands now.
     pub state: State,
     /// When this was decided.
