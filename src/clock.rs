@@ -45,6 +45,7 @@ impl Clock {
 
 /// The system's clock, as receivers see it: what signatures are dated with.
 #[must_use]
+#[allow(clippy::disallowed_methods)] // The one place that reads the system's clock.
 pub fn wall() -> Time {
     Time::from_millis(jiff::Timestamp::now().as_millisecond())
 }
