@@ -14,7 +14,9 @@ pub fn init(format: LogFormat, level: Targets) -> Result<(), TryInitError> {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
-        LogFormat::Text => lines.with_target(false).with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed(),
+        LogFormat::Text => {
+            lines.with_target(false).with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed()
+        }
     };
     tracing_subscriber::registry().with(lines.with_filter(level)).try_init()
 }

@@ -52,7 +52,8 @@ fn is_setting(arg: &Arg) -> bool {
 }
 
 fn unknown(key: &str, command: &Command) -> String {
-    let known: Vec<_> = command.get_arguments().filter(|arg| is_setting(arg)).filter_map(Arg::get_long).collect();
+    let known: Vec<_> =
+        command.get_arguments().filter(|arg| is_setting(arg)).filter_map(Arg::get_long).collect();
     format!("unknown key '{key}'; known are {}", known.join(", "))
 }
 

@@ -1,0 +1,208 @@
+//! What is counted, for the `/metrics` page. Labels are closed sets: never URLs, ids or free text.
+//!
+//! The names are public: `names.txt` lists them, and a test fails when the page differs.
+
+mod labels;
+
+use std::fmt;
+use std::time::Duration;
+
+use hookwright_engine::attempt::Outcome;
+use hookwright_engine::delivery::State;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use labels::{ByObject, ByReason, ByState, End};
+pub use labels::{Refusal, StatusObject};
+
+/// Upper bounds of the attempt durations counted together, in seconds.
+const DURATION_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Counts what happens. Shared by everything that has something to count.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events_accepted: Counter,
+    events_repeated: Counter,
+    events_refused: Family<ByReason, Counter>,
+    deliveries_created: Counter,
+    deliveries_ended: Family<ByState, Counter>,
+    attempts: Family<ByReason, Counter>,
+    attempt_duration: Histogram,
+    attempts_in_flight: Gauge,
+    status_writes: Family<ByObject, Counter>,
+    status_write_failures: Family<ByObject, Counter>,
+}
+
+impl Metrics {
+    /// Everything at zero, every series present.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("hookwright"),
+            events_accepted: Counter::default(),
+            events_repeated: Counter::default(),
+            events_refused: Family::default(),
+            deliveries_created: Counter::default(),
+            deliveries_ended: Family::default(),
+            attempts: Family::default(),
+            attempt_duration: Histogram::new(DURATION_BUCKETS),
+            attempts_in_flight: Gauge::default(),
+            status_writes: Family::default(),
+            status_write_failures: Family::default(),
+        };
+        metrics.begin_at_zero();
+        metrics.register();
+        metrics
+    }
+
+    /// An event became durable, with so many deliveries.
+    pub fn event_accepted(&self, deliveries: usize) {
+        self.events_accepted.inc();
+        self.deliveries_created.inc_by(deliveries as u64);
+    }
+
+    /// An event was published again and answered as before.
+    pub fn event_repeated(&self) {
+        self.events_repeated.inc();
+    }
+
+    /// An event was not accepted.
+    pub fn event_refused(&self, refusal: Refusal) {
+        self.events_refused.get_or_create(&ByReason::from(refusal)).inc();
+    }
+
+    /// A request to a receiver begins.
+    pub fn attempt_begins(&self) {
+        self.attempts_in_flight.inc();
+    }
+
+    /// A request to a receiver has ended.
+    pub fn attempt_ends(&self, outcome: &Outcome, elapsed: Duration) {
+        self.attempts_in_flight.dec();
+        self.attempts.get_or_create(&ByReason::from(outcome)).inc();
+        self.attempt_duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// A delivery moved to this state.
+    pub fn delivery_moves(&self, state: State) {
+        if let Some(end) = End::of(state) {
+            self.deliveries_ended.get_or_create(&ByState::from(end)).inc();
+        }
+    }
+
+    /// A status was written to the API server, or the write failed.
+    pub fn status_written(&self, object: StatusObject, succeeded: bool) {
+        let family = if succeeded { &self.status_writes } else { &self.status_write_failures };
+        family.get_or_create(&ByObject::from(object)).inc();
+    }
+
+    /// The `/metrics` page, in the `OpenMetrics` text format.
+    pub fn page(&self) -> Result<String, fmt::Error> {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+
+    /// A series that is missing until something happens hides the first time it does.
+    fn begin_at_zero(&self) {
+        for reason in ByReason::refusals() {
+            drop(self.events_refused.get_or_create(&reason));
+        }
+        for reason in ByReason::outcomes() {
+            drop(self.attempts.get_or_create(&reason));
+        }
+        for end in End::ALL {
+            drop(self.deliveries_ended.get_or_create(&end.into()));
+        }
+        for object in StatusObject::ALL {
+            drop(self.status_writes.get_or_create(&object.into()));
+            drop(self.status_write_failures.get_or_create(&object.into()));
+        }
+    }
+
+    fn register(&mut self) {
+        let Self {
+            registry,
+            events_accepted,
+            events_repeated,
+            events_refused,
+            deliveries_created,
+            deliveries_ended,
+            attempts,
+            attempt_duration,
+            attempts_in_flight,
+            status_writes,
+            status_write_failures,
+        } = self;
+        registry.register("events_accepted", "Events made durable", events_accepted.clone());
+        registry.register("events_repeated", "Events published again", events_repeated.clone());
+        registry.register("events_refused", "Events not accepted", events_refused.clone());
+        registry.register("deliveries_created", "Deliveries made durable", deliveries_created.clone());
+        registry.register("deliveries_ended", "Deliveries that ended", deliveries_ended.clone());
+        registry.register("attempts", "Requests to receivers that ended", attempts.clone());
+        registry.register(
+            "attempt_duration_seconds",
+            "From the begin of a request to its end",
+            attempt_duration.clone(),
+        );
+        registry.register("attempts_in_flight", "Requests under way", attempts_in_flight.clone());
+        registry.register("status_writes", "Statuses written to the API server", status_writes.clone());
+        registry.register(
+            "status_write_failures",
+            "Statuses that could not be written to the API server",
+            status_write_failures.clone(),
+        );
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwright_engine::attempt::{Failure, FailureReason};
+
+    use super::*;
+
+    /// Every series of the page, without its value and without the buckets of histograms.
+    fn series(page: &str) -> Vec<&str> {
+        let series = page.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
+        let mut series: Vec<_> = series.filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect();
+        series.sort_unstable();
+        series
+    }
+
+    #[test]
+    fn every_series_is_there_from_the_start_and_named_in_the_list() {
+        let page = Metrics::new().page().unwrap();
+        let listed: Vec<_> = include_str!("names.txt").lines().collect();
+        assert_eq!(series(&page), listed, "names are public: change names.txt and the changelog together");
+    }
+
+    #[test]
+    fn counting_adds_no_series() {
+        let metrics = Metrics::new();
+        let before = metrics.page().unwrap();
+        metrics.attempt_begins();
+        for reason in FailureReason::ALL {
+            let failure = Failure { reason, message: "whatever it was".to_owned() };
+            metrics.attempt_ends(&Outcome::Failed(failure), Duration::from_millis(3));
+        }
+        metrics.attempt_ends(&Outcome::Responded { status: 503, retry_after: None }, Duration::ZERO);
+        for refusal in Refusal::ALL {
+            metrics.event_refused(refusal);
+        }
+        metrics.delivery_moves(State::Delivered);
+        let after = metrics.page().unwrap();
+        assert_eq!(series(&before), series(&after));
+        assert!(after.contains("hookwright_attempts_total{reason=\"HTTPStatus\"} 1"), "{after}");
+    }
+}
