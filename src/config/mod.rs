@@ -47,7 +47,7 @@ pub struct Operator {
     #[arg(long, env = "HOOKWRIGHT_STATUS_WRITES_PER_SECOND", value_name = "N", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub status_writes_per_second: u32,
-    /// Most `WebhookDelivery` objects kept in the cluster
+    /// Most WebhookDelivery objects kept in the cluster
     #[arg(long, env = "HOOKWRIGHT_DELIVERY_OBJECTS", value_name = "N", default_value_t = 5000)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub delivery_objects: u32,
@@ -88,7 +88,7 @@ pub struct Service {
     /// Address of the API, which has no authentication yet
     #[arg(long, env = "HOOKWRIGHT_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,
-    /// Private range that receivers may be in, as a CIDR, or `none`; repeat for several
+    /// Private range that receivers may be in, as a CIDR, or none; repeat for several
     /// [default: none, and loopback in standalone mode]
     #[arg(long, env = "HOOKWRIGHT_EGRESS_ALLOW", value_name = "CIDR", value_delimiter = ',')]
     pub egress_allow: Vec<EgressAllow>,
@@ -132,7 +132,7 @@ impl Limits {
     /// How long ended deliveries and their events are kept.
     #[must_use]
     pub fn retention_age(&self) -> Duration {
-        Duration::from_secs(u64::from(self.retention_days) * 24 * 60 * 60)
+        Duration::from_hours(u64::from(self.retention_days) * 24)
     }
 
     /// How long requests under way have to end in at shutdown.

@@ -1,0 +1,236 @@
+//! `/v1/webhooks/…/deliveries`: what became of events, and retrying by hand.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use hookwright_engine::attempt::Attempt;
+use hookwright_engine::delivery::State as Outcome;
+use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::time::Time;
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::error::{Kind, Problem};
+use super::query::{Namespace, Parameters, Scope};
+use crate::store::{Delivery, Query};
+
+/// Deliveries listed where the caller does not say how many.
+const DEFAULT_LIMIT: usize = 50;
+/// Most deliveries listed at once.
+const MAX_LIMIT: usize = 500;
+
+/// A delivery.
+#[derive(Debug, Serialize)]
+pub(super) struct DeliveryView {
+    id: String,
+    webhook_id: String,
+    event_id: String,
+    event_type: String,
+    outcome: &'static str,
+    delivered: bool,
+    attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_time_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_retry_at: Option<String>,
+}
+
+impl From<&Delivery> for DeliveryView {
+    fn from(delivery: &Delivery) -> Self {
+        let delivered = delivery.state == Outcome::Delivered;
+        let last = delivery.last_attempt.as_ref();
+        Self {
+            id: delivery.id.to_string(),
+            webhook_id: delivery.webhook.to_string(),
+            event_id: delivery.event_id.to_string(),
+            event_type: delivery.event_type.to_string(),
+            outcome: outcome(delivery),
+            delivered,
+            attempts: delivery.attempts,
+            response_code: last.and_then(|attempt| attempt.outcome.status()),
+            response_time_ms: last.map(milliseconds),
+            delivered_at: delivery.finished.filter(|_| delivered).map(|time| time.to_string()),
+            last_error: last.filter(|_| !delivered).map(|attempt| attempt.outcome.to_string()),
+            next_retry_at: match delivery.state {
+                Outcome::Pending { due } if due > delivery.created => Some(due.to_string()),
+                Outcome::Pending { .. }
+                | Outcome::Delivered
+                | Outcome::Failed
+                | Outcome::DeadLettered
+                | Outcome::Canceled => None,
+            },
+        }
+    }
+}
+
+/// The words of a `WebhookDelivery`'s status.
+const fn outcome(delivery: &Delivery) -> &'static str {
+    match delivery.state {
+        Outcome::Pending { .. } if delivery.attempts == 0 => "Pending",
+        Outcome::Pending { .. } => "Retrying",
+        Outcome::Delivered => "Delivered",
+        Outcome::Failed => "Failed",
+        Outcome::DeadLettered => "DeadLettered",
+        Outcome::Canceled => "Canceled",
+    }
+}
+
+fn milliseconds(attempt: &Attempt) -> u64 {
+    u64::try_from(attempt.elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One request of a delivery.
+#[derive(Debug, Serialize)]
+struct AttemptView {
+    attempt: u32,
+    started_at: String,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_code: Option<u16>,
+    response_time_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// The head of what the receiver answered; what is not UTF-8 in it is replaced.
+    response_body: String,
+}
+
+impl From<(u32, Attempt)> for AttemptView {
+    fn from((number, attempt): (u32, Attempt)) -> Self {
+        let response_code = attempt.outcome.status();
+        Self {
+            attempt: number,
+            started_at: attempt.started.to_string(),
+            reason: attempt.outcome.reason(),
+            response_code,
+            response_time_ms: milliseconds(&attempt),
+            error: response_code.is_none().then(|| attempt.outcome.to_string()),
+            response_body: String::from_utf8_lossy(&attempt.response).into_owned(),
+        }
+    }
+}
+
+/// A page of a webhook's deliveries, newest first.
+#[derive(Debug, Serialize)]
+pub(super) struct Page {
+    deliveries: Vec<DeliveryView>,
+    /// Where to go on, while there is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    #[serde(default)]
+    namespace: Namespace,
+    limit: Option<usize>,
+    cursor: Option<String>,
+    delivered: Option<bool>,
+    event_type: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Filter {
+    fn query(&self) -> Result<Query, Problem> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(wrong("limit", format!("must be 1 to {MAX_LIMIT}, not {limit}")));
+        }
+        let parsed = |text: &String| text.parse().map_err(|error| wrong("event_type", error));
+        let cursor = |text: &String| text.parse().map_err(|_| wrong("cursor", "is not one that a list gave"));
+        Ok(Query {
+            delivered: self.delivered,
+            group: None,
+            event_type: self.event_type.as_ref().map(parsed).transpose()?,
+            since: time("since", self.since.as_deref())?,
+            until: time("until", self.until.as_deref())?,
+            before: self.cursor.as_ref().map(cursor).transpose()?,
+            limit: limit + 1, // One more, to know whether there is more.
+        })
+    }
+}
+
+fn time(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
+    let parse = |text: &str| {
+        let timestamp: jiff::Timestamp =
+            text.parse().map_err(|_| wrong(name, "must be an RFC 3339 time such as 2024-01-15T10:30:00Z"))?;
+        Ok(Time::from_millis(timestamp.as_millisecond()))
+    };
+    text.map(parse).transpose()
+}
+
+fn wrong(parameter: &str, detail: impl std::fmt::Display) -> Problem {
+    Problem::new(Kind::InvalidField, format!("query parameter {parameter}: {detail}"))
+}
+
+/// `GET /v1/webhooks/{id}/deliveries`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Path(webhook): Path<String>,
+    Parameters(filter): Parameters<Filter>,
+) -> Result<Json<Page>, Problem> {
+    let query = filter.query()?;
+    let webhook: WebhookId = webhook.parse().map_err(|error| not_found(&error))?;
+    let wanted = query.limit - 1;
+    let mut found = api.store.deliveries(webhook, query).await?;
+    let more = found.len() > wanted;
+    found.truncate(wanted);
+    let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
+    // A webhook has one namespace all its life, so this shows all of its deliveries or none.
+    found.retain(|delivery| *delivery.namespace == *filter.namespace.as_str());
+    Ok(Json(Page { deliveries: found.iter().map(DeliveryView::from).collect(), next_cursor }))
+}
+
+/// A delivery with all its attempts, oldest first.
+#[derive(Debug, Serialize)]
+pub(super) struct Detailed {
+    #[serde(flatten)]
+    delivery: DeliveryView,
+    history: Vec<AttemptView>,
+}
+
+/// `GET /v1/webhooks/deliveries/{id}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Parameters(scope): Parameters<Scope>,
+) -> Result<Json<Detailed>, Problem> {
+    let delivery = find(&api, &scope, &id).await?;
+    let attempts = api.store.attempts(delivery.id).await?;
+    let history = attempts.into_iter().map(AttemptView::from).collect();
+    Ok(Json(Detailed { delivery: DeliveryView::from(&delivery), history }))
+}
+
+/// `POST /v1/webhooks/deliveries/{id}/retry`
+pub(super) async fn retry(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Parameters(scope): Parameters<Scope>,
+) -> Result<(StatusCode, Json<DeliveryView>), Problem> {
+    let delivery = find(&api, &scope, &id).await?;
+    let retried = api.store.retry(delivery.id).await?.ok_or_else(|| unknown(delivery.id))?;
+    Ok((StatusCode::ACCEPTED, Json(DeliveryView::from(&retried))))
+}
+
+/// The delivery, if the namespace has it.
+async fn find(api: &Api, scope: &Scope, id: &str) -> Result<Delivery, Problem> {
+    let id: DeliveryId = id.parse().map_err(|error| not_found(&error))?;
+    let found = api.store.delivery(id).await?;
+    found.filter(|found| *found.namespace == *scope.namespace.as_str()).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: DeliveryId) -> Problem {
+    not_found(&format!("there is no delivery {id} in this namespace"))
+}
+
+fn not_found(detail: &impl ToString) -> Problem {
+    Problem::new(Kind::NotFound, detail.to_string())
+}

@@ -1,0 +1,15 @@
+//! `/v1/event-types`: the catalogue.
+
+use axum::Json;
+use hookwright_engine::pattern::CATALOGUE;
+use serde::Serialize;
+
+/// The types that every installation knows; others are accepted too.
+#[derive(Debug, Serialize)]
+pub(super) struct Catalogue {
+    event_types: &'static [&'static str],
+}
+
+pub(super) async fn list() -> Json<Catalogue> {
+    Json(Catalogue { event_types: &CATALOGUE })
+}
