@@ -138,6 +138,15 @@ impl Outcome {
         }
     }
 
+    /// When the receiver wishes to be asked again, if it said so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Time> {
+        match self {
+            Self::Responded { retry_after, .. } => *retry_after,
+            Self::Failed(_) | Self::Fault(_) => None,
+        }
+    }
+
     /// The kind in one word: a `FailureReason`, `HTTPStatus` for an answer that is no success.
     #[must_use]
     pub const fn reason(&self) -> &'static str {

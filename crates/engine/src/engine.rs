@@ -1,1 +1,364 @@
-//! tmp
+//! The state machine: takes what happened, says what to do. See [`Engine::step`].
+
+mod queue;
+mod schedule;
+mod window;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::queue::Queue;
+use self::schedule::Schedule;
+use crate::attempt::{Attempt, Verdict};
+use crate::command::{Command, Page};
+use crate::delivery::{Pending, Record, State};
+use crate::endpoint::{Endpoint, Hold, Receiver};
+use crate::id::{DeliveryId, WebhookId};
+use crate::time::Time;
+
+/// How long a delivery waits after a failure of our own, which is not charged.
+pub const FAULT_DELAY: Duration = Duration::from_secs(5);
+
+/// The bounds of what is held in memory and in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most requests in flight, of all webhooks together.
+    pub max_in_flight: usize,
+    /// Most waiting deliveries per webhook held in memory; the rest waits in the log.
+    pub window: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_in_flight: 4096, window: 512 }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A webhook is new, or has changed.
+    Upsert(Arc<Endpoint>),
+    /// A webhook was deleted.
+    Remove(WebhookId),
+    /// These are all webhooks that exist, known for the first time or anew.
+    Synced(HashSet<WebhookId>),
+    /// New deliveries are in the log.
+    Accepted(Vec<Pending>),
+    /// A delivery was retried by hand: the log has made it due, with a fresh budget.
+    Retried(Pending),
+    /// The log has canceled these deliveries.
+    Canceled(Vec<Pending>),
+    /// The answer to [`Command::Load`].
+    Loaded {
+        /// Whose deliveries.
+        webhook: WebhookId,
+        /// The deliveries.
+        page: Page,
+    },
+    /// A request has ended.
+    Attempted {
+        /// Whose request.
+        delivery: DeliveryId,
+        /// How it ended.
+        attempt: Attempt,
+        /// Any number; jitter is made of it.
+        entropy: u64,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make a request, and answer with [`Input::Attempted`], whatever happens.
+    Send(Send),
+    /// Hand this to the log, in order.
+    Command(Command),
+}
+
+/// A request to be made.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// The delivery.
+    pub pending: Pending,
+    /// Which attempt of it this is, from 1.
+    pub attempt: u32,
+    /// The webhook as it is now.
+    pub endpoint: Arc<Endpoint>,
+    /// Its receiver.
+    pub receiver: Arc<Receiver>,
+}
+
+/// A request under way.
+#[derive(Debug)]
+struct InFlight {
+    pending: Pending,
+    endpoint: Arc<Endpoint>,
+    /// The delivery was canceled meanwhile; only a success still counts.
+    canceled: bool,
+}
+
+/// The delivery engine. Everything in it is derived from the log and the webhooks' objects.
+///
+/// Guarantees, each asserted by the simulation: no attempt before it is due; of one delivery one
+/// request at a time; within the limits of the webhook and of all; at most as many attempts as the
+/// policy allows; every accepted delivery ends, unless its webhook is held for good; webhooks with
+/// work take turns.
+///
+/// Assumes: effects are carried out in order, the log's answers arrive in the order of its commits.
+#[derive(Debug)]
+pub struct Engine {
+    limits: Limits,
+    queues: HashMap<WebhookId, Queue>,
+    schedule: Schedule,
+    in_flight: HashMap<DeliveryId, InFlight>,
+    /// Pages still to come that were asked for before their webhook was removed.
+    stale_pages: HashMap<WebhookId, u32>,
+    /// Whether all webhooks are known, so that an unknown one is one that was deleted.
+    synced: bool,
+}
+
+impl Engine {
+    /// An engine that knows no webhooks yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            queues: HashMap::new(),
+            schedule: Schedule::default(),
+            in_flight: HashMap::new(),
+            stale_pages: HashMap::new(),
+            synced: false,
+        }
+    }
+
+    /// Takes one input and adds what is to be done now to `effects`. `now` never decreases.
+    pub fn step(&mut self, now: Time, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Upsert(endpoint) => self.upsert(endpoint, now, effects),
+            Input::Remove(webhook) => self.remove(webhook, now, effects),
+            Input::Synced(known) => self.sync(known, now, effects),
+            Input::Accepted(pending) => self.accept(pending, now, effects),
+            Input::Retried(pending) => self.retry(pending, now, effects),
+            Input::Canceled(canceled) => self.cancel(&canceled, now, effects),
+            Input::Loaded { webhook, page } => self.load(webhook, &page, now, effects),
+            Input::Attempted { delivery, attempt, entropy } => {
+                self.attempted(delivery, attempt, entropy, now, effects);
+            }
+            Input::Tick => {}
+        }
+        self.dispatch(now, effects);
+    }
+
+    /// When something will be due; a [`Input::Tick`] then is in time. `None`: not by itself.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Time> {
+        self.schedule.next_wake()
+    }
+
+    /// Requests under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Why nothing is sent to a webhook, if so. `None` for an unknown webhook, too.
+    #[must_use]
+    pub fn hold(&self, webhook: WebhookId) -> Option<Hold> {
+        self.queues.get(&webhook)?.receiver().err()
+    }
+
+    fn upsert(&mut self, endpoint: Arc<Endpoint>, now: Time, effects: &mut Vec<Effect>) {
+        let webhook = endpoint.id;
+        if let Some(queue) = self.queues.get_mut(&webhook) {
+            queue.replace(endpoint);
+        } else {
+            // Requests of the time before it was removed and made again still count.
+            let in_flight = self.in_flight.values().filter(|flying| flying.pending.webhook == webhook);
+            let queue = Queue::new(endpoint, self.limits.window, in_flight.count());
+            self.queues.insert(webhook, queue);
+        }
+        self.settle(webhook, now, effects);
+    }
+
+    fn remove(&mut self, webhook: WebhookId, now: Time, effects: &mut Vec<Effect>) {
+        let Some(queue) = self.queues.remove(&webhook) else { return };
+        if queue.window.is_loading() {
+            *self.stale_pages.entry(webhook).or_default() += 1;
+        }
+        self.schedule.set(webhook, None, now);
+        for flying in self.in_flight.values_mut().filter(|flying| flying.pending.webhook == webhook) {
+            flying.canceled = true;
+        }
+        effects.push(Effect::Command(Command::CancelWebhook(webhook)));
+    }
+
+    fn sync(&mut self, known: HashSet<WebhookId>, now: Time, effects: &mut Vec<Effect>) {
+        self.synced = true;
+        let gone: Vec<_> = self.queues.keys().filter(|webhook| !known.contains(webhook)).copied().collect();
+        for webhook in gone {
+            self.remove(webhook, now, effects);
+        }
+        effects.push(Effect::Command(Command::CancelOthers(known)));
+    }
+
+    fn accept(&mut self, accepted: Vec<Pending>, now: Time, effects: &mut Vec<Effect>) {
+        for pending in accepted {
+            match self.queues.get_mut(&pending.webhook) {
+                Some(queue) => {
+                    queue.window.insert(pending);
+                    self.settle(pending.webhook, now, effects);
+                }
+                // Published while the webhook was being deleted.
+                None if self.synced => {
+                    effects.push(Effect::Command(Command::CancelWebhook(pending.webhook)));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn retry(&mut self, mut pending: Pending, now: Time, effects: &mut Vec<Effect>) {
+        if let Some(flying) = self.in_flight.get_mut(&pending.id) {
+            flying.pending.budget_from = pending.budget_from;
+            flying.canceled = false;
+            return;
+        }
+        if let Some(queue) = self.queues.get_mut(&pending.webhook)
+            && let Some(known) = queue.window.remove(pending.id)
+        {
+            pending.attempts = pending.attempts.max(known.attempts);
+        }
+        self.accept(vec![pending], now, effects);
+    }
+
+    fn cancel(&mut self, canceled: &[Pending], now: Time, effects: &mut Vec<Effect>) {
+        for pending in canceled {
+            if let Some(flying) = self.in_flight.get_mut(&pending.id) {
+                flying.canceled = true;
+            } else if let Some(queue) = self.queues.get_mut(&pending.webhook) {
+                queue.window.remove(pending.id);
+                self.settle(pending.webhook, now, effects);
+            }
+        }
+    }
+
+    fn load(&mut self, webhook: WebhookId, page: &Page, now: Time, effects: &mut Vec<Effect>) {
+        if let Some(stale) = self.stale_pages.get_mut(&webhook) {
+            *stale -= 1;
+            if *stale == 0 {
+                self.stale_pages.remove(&webhook);
+            }
+            return;
+        }
+        let Some(queue) = self.queues.get_mut(&webhook) else { return };
+        queue.gone_generation = queue.gone_generation.or(page.gone_generation);
+        queue.window.load(page, |delivery| self.in_flight.contains_key(&delivery));
+        self.settle(webhook, now, effects);
+    }
+
+    /// A request has ended: decides what that means, and has it written down.
+    fn attempted(
+        &mut self,
+        delivery: DeliveryId,
+        attempt: Attempt,
+        entropy: u64,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(flying) = self.in_flight.remove(&delivery) else { return };
+        let webhook = flying.pending.webhook;
+        let outcome = attempt.outcome.clone();
+        let record = self.decide(&flying, attempt, entropy, now);
+        if let Some(queue) = self.queues.get_mut(&webhook) {
+            queue.landed(&outcome, now);
+            if outcome.verdict() == Verdict::Gone {
+                let generation = flying.endpoint.generation;
+                queue.gone_generation = Some(generation);
+                effects.push(Effect::Command(Command::Gone { webhook, generation }));
+            }
+            match record.state {
+                State::Pending { due } => {
+                    queue.window.insert(Pending { attempts: record.attempts, due, ..flying.pending });
+                }
+                State::Delivered | State::Failed | State::DeadLettered | State::Canceled => {
+                    queue.window.settle(delivery);
+                }
+            }
+        }
+        effects.push(Effect::Command(Command::Record(Box::new(record))));
+        self.settle(webhook, now, effects);
+    }
+
+    /// Where a delivery stands after an attempt.
+    fn decide(&self, flying: &InFlight, attempt: Attempt, entropy: u64, now: Time) -> Record {
+        let Pending { id, event, webhook, attempts, budget_from, due: _ } = flying.pending;
+        let verdict = attempt.outcome.verdict();
+        let charged = verdict != Verdict::Uncharged;
+        let attempts = attempts + u32::from(charged);
+        let state = match verdict {
+            Verdict::Success => State::Delivered,
+            Verdict::Gone | Verdict::Retry | Verdict::Uncharged if flying.canceled => State::Canceled,
+            Verdict::Gone => State::Failed,
+            Verdict::Uncharged => State::Pending { due: now + FAULT_DELAY },
+            Verdict::Retry => {
+                let policy =
+                    &self.queues.get(&webhook).map_or(&flying.endpoint, |queue| &queue.endpoint).retry;
+                let hint = attempt.outcome.retry_after();
+                match policy.next_attempt(attempts - budget_from, now, entropy, hint) {
+                    Some(due) => State::Pending { due },
+                    None => State::Failed,
+                }
+            }
+        };
+        Record {
+            id,
+            event,
+            webhook,
+            attempts,
+            budget_from,
+            state,
+            at: now,
+            attempt: charged.then_some(attempt),
+        }
+    }
+
+    /// After every change of a queue: reads on where it runs low, and gives it its turn.
+    fn settle(&mut self, webhook: WebhookId, now: Time, effects: &mut Vec<Effect>) {
+        let Some(queue) = self.queues.get_mut(&webhook) else { return };
+        // A held webhook may have millions waiting: they cost no memory until it is resumed.
+        if queue.receiver().is_ok()
+            && let Some((after, limit)) = queue.window.request()
+        {
+            effects.push(Effect::Command(Command::Load { webhook, after, limit }));
+        }
+        self.schedule.set(webhook, queue.next_send(), now);
+    }
+
+    /// Sends what is due, one webhook after the other, as far as the limits allow.
+    fn dispatch(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        while self.in_flight.len() < self.limits.max_in_flight
+            && let Some(webhook) = self.schedule.pop(now)
+        {
+            let Some(queue) = self.queues.get_mut(&webhook) else { continue };
+            if let Some((pending, receiver)) = queue.take(now) {
+                let endpoint = Arc::clone(&queue.endpoint);
+                let flying = InFlight { pending, endpoint: Arc::clone(&endpoint), canceled: false };
+                self.in_flight.insert(pending.id, flying);
+                effects.push(Effect::Send(Send {
+                    pending,
+                    attempt: pending.attempts + 1,
+                    endpoint,
+                    receiver,
+                }));
+            }
+            self.settle(webhook, now, effects);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! One webhook: its deliveries, and whether and when it may send.
+
+use std::sync::Arc;
+
+use super::window::Window;
+use crate::attempt::{Outcome, Verdict};
+use crate::delivery::Pending;
+use crate::endpoint::{Endpoint, Hold, Receiver, Target};
+use crate::retry::MAX_DELAY;
+use crate::time::Time;
+
+/// A webhook at work.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) window: Window,
+    /// Requests under way.
+    in_flight: u32,
+    /// How many there may be at present: all that the webhook allows while its receiver is well,
+    /// few while it is not, so that receivers that hang do not hold all of the requests there are.
+    allowed: u32,
+    /// The receiver asked for quiet until then.
+    quiet_until: Time,
+    /// The generation of the object at which the receiver answered 410 Gone.
+    pub(super) gone_generation: Option<i64>,
+}
+
+impl Queue {
+    pub(super) fn new(endpoint: Arc<Endpoint>, capacity: usize, in_flight: usize) -> Self {
+        Self {
+            allowed: endpoint.max_in_flight,
+            endpoint,
+            window: Window::new(capacity),
+            in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+            quiet_until: Time::MIN,
+            gone_generation: None,
+        }
+    }
+
+    /// The webhook has changed, and with it perhaps the receiver.
+    pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
+        self.allowed = endpoint.max_in_flight;
+        self.endpoint = endpoint;
+    }
+
+    /// The receiver, or why nothing is sent to it.
+    pub(super) fn receiver(&self) -> Result<&Arc<Receiver>, Hold> {
+        match &self.endpoint.target {
+            Target::Held(hold) => Err(*hold),
+            Target::Receiver(_) if self.gone_generation == Some(self.endpoint.generation) => Err(Hold::Gone),
+            Target::Receiver(receiver) => Ok(receiver),
+        }
+    }
+
+    /// When the next delivery may be sent; `None` when none can.
+    pub(super) fn next_send(&self) -> Option<Time> {
+        if self.receiver().is_err() || self.in_flight >= self.allowed.min(self.endpoint.max_in_flight) {
+            return None;
+        }
+        self.window.first().map(|pending| pending.due.max(self.quiet_until))
+    }
+
+    /// Takes the next delivery to be sent, with its receiver.
+    pub(super) fn take(&mut self, now: Time) -> Option<(Pending, Arc<Receiver>)> {
+        if self.next_send()? > now {
+            return None;
+        }
+        let receiver = Arc::clone(self.receiver().ok()?);
+        let pending = self.window.pop()?;
+        self.in_flight += 1;
+        Some((pending, receiver))
+    }
+
+    /// A request has ended: makes room for the next, more or less of it by how it ended.
+    pub(super) fn landed(&mut self, outcome: &Outcome, now: Time) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match outcome.verdict() {
+            // Additive increase, multiplicative decrease, as TCP finds what a path can take.
+            Verdict::Success => self.allowed = self.allowed.saturating_add(1),
+            Verdict::Retry | Verdict::Gone => self.allowed = (self.allowed / 2).max(1),
+            Verdict::Uncharged => {}
+        }
+        self.allowed = self.allowed.min(self.endpoint.max_in_flight);
+        if let Some(hint) = outcome.retry_after() {
+            self.quiet_until = self.quiet_until.max(hint.min(now + MAX_DELAY));
+        }
+    }
+}

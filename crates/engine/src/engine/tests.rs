@@ -1,0 +1,104 @@
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::*;
+use crate::attempt::Outcome;
+use crate::endpoint::{ReceiverUrl, Signing, Target, Timeouts};
+use crate::id::EventKey;
+use crate::retry;
+
+const NOW: Time = Time::from_secs(1_700_000_000);
+
+fn webhook(number: u128) -> WebhookId {
+    WebhookId::from_uid(Uuid::from_u128(number))
+}
+
+fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
+    let receiver = Receiver {
+        url: ReceiverUrl::parse("https://receiver.example/").unwrap(),
+        headers: Vec::new(),
+        signing: Signing { current: SecretString::from("secret"), previous: None },
+        timeouts: Timeouts::default(),
+    };
+    Arc::new(Endpoint {
+        id: webhook(number),
+        namespace: "shop".into(),
+        name: "orders".into(),
+        generation: 1,
+        events: Vec::new(),
+        retry: retry::Policy::default(),
+        max_in_flight,
+        target: Target::Receiver(Arc::new(receiver)),
+    })
+}
+
+fn pending(id: u64, number: u128) -> Pending {
+    Pending {
+        id: DeliveryId::from_u64(id),
+        event: EventKey::from_u64(id),
+        webhook: webhook(number),
+        attempts: 0,
+        budget_from: 0,
+        due: NOW,
+    }
+}
+
+/// An engine with webhooks numbered from 1 that have nothing in the log, and the ids it sends.
+struct Bench(Engine);
+
+impl Bench {
+    fn new(limits: Limits, max_in_flight: &[u32]) -> Self {
+        let mut bench = Self(Engine::new(limits));
+        for (number, &max) in (1..).zip(max_in_flight) {
+            bench.step(Input::Upsert(endpoint(number, max)));
+            bench.step(Input::Loaded { webhook: webhook(number), page: Page::default() });
+        }
+        bench
+    }
+
+    fn step(&mut self, input: Input) -> Vec<u64> {
+        let mut effects = Vec::new();
+        self.0.step(NOW, input, &mut effects);
+        let sent = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Send(send) => Some(send.pending.id.as_u64()),
+            Effect::Command(_) => None,
+        });
+        sent.collect()
+    }
+
+    fn answered(&mut self, id: u64, status: u16) -> Vec<u64> {
+        let outcome = Outcome::Responded { status, retry_after: None };
+        let attempt = Attempt { started: NOW, elapsed: Duration::ZERO, outcome, response: Vec::new() };
+        self.step(Input::Attempted { delivery: DeliveryId::from_u64(id), attempt, entropy: 0 })
+    }
+}
+
+#[test]
+fn webhooks_take_turns_however_much_one_of_them_has_waiting() {
+    let mut bench = Bench::new(Limits { max_in_flight: 1, window: 100 }, &[10, 10]);
+    assert_eq!(bench.step(Input::Accepted((1..=50).map(|id| pending(id, 1)).collect())), [1]);
+    bench.step(Input::Accepted(vec![pending(60, 2)]));
+    assert_eq!(bench.answered(1, 200), [2]);
+    assert_eq!(bench.answered(2, 200), [60]);
+    assert_eq!(bench.answered(60, 200), [3]);
+}
+
+#[test]
+fn a_failing_receiver_gets_less_at_a_time_and_more_again_when_it_is_well() {
+    let mut bench = Bench::new(Limits::default(), &[4]);
+    let many = (1..=20).map(|id| pending(id, 1)).collect();
+    assert_eq!(bench.step(Input::Accepted(many)), [1, 2, 3, 4]);
+    let after_failures: Vec<_> = (1..=4).map(|id| bench.answered(id, 500)).collect();
+    assert_eq!(after_failures, [vec![], vec![], vec![], vec![5]]);
+    assert_eq!(bench.answered(5, 200), [6, 7]);
+    assert_eq!(bench.answered(6, 200), [8, 9]);
+}
+
+#[test]
+fn nothing_is_sent_before_the_log_has_said_what_is_older() {
+    let mut bench = Bench(Engine::new(Limits::default()));
+    bench.step(Input::Upsert(endpoint(1, 10)));
+    assert!(bench.step(Input::Accepted(vec![pending(7, 1)])).is_empty());
+    let page = Page { pending: vec![pending(3, 1)], more: false, gone_generation: None };
+    assert_eq!(bench.step(Input::Loaded { webhook: webhook(1), page }), [3, 7]);
+}

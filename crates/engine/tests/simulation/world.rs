@@ -1,0 +1,405 @@
+//! The world around the engine: webhooks that come, go and change, receivers of every temper, a
+//! log, a clock that jumps, and crashes. Every promise of the engine is asserted as it acts.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Fault, Outcome};
+use hookwright_engine::command::Command;
+use hookwright_engine::delivery::State;
+use hookwright_engine::endpoint::{Endpoint, Hold, Receiver, ReceiverUrl, Signing, Target, Timeouts};
+use hookwright_engine::engine::{Effect, Engine, Input, Limits, Send};
+use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::retry;
+use hookwright_engine::time::Time;
+use uuid::Uuid;
+
+use crate::log::Log;
+
+const LIMITS: Limits = Limits { max_in_flight: 6, window: 4 };
+const MAX_ATTEMPTS: u32 = 4;
+
+/// How a receiver behaves.
+#[derive(Clone, Copy, Debug)]
+enum Temper {
+    Healthy,
+    Failing,
+    Flaky,
+    Hanging,
+    Busy,
+    Leaving,
+}
+
+/// A request under way.
+#[derive(Debug)]
+struct Flight {
+    webhook: WebhookId,
+    ends: Time,
+    outcome: Outcome,
+}
+
+pub struct World {
+    rng: Rng,
+    now: Time,
+    engine: Engine,
+    log: Log,
+    endpoints: BTreeMap<WebhookId, Arc<Endpoint>>,
+    tempers: HashMap<WebhookId, Temper>,
+    /// Gone at this generation, as the engine has been told by an outcome.
+    gone: HashMap<WebhookId, i64>,
+    flights: BTreeMap<DeliveryId, Flight>,
+    /// When each delivery may be sent at the earliest, by all that the engine has said or heard.
+    due: HashMap<DeliveryId, Time>,
+    /// Deliveries that must not be sent any more.
+    ended: HashSet<DeliveryId>,
+    /// Until when a receiver has asked for quiet.
+    quiet: HashMap<WebhookId, Time>,
+    /// Webhooks that were removed; events may still be accepted for them for a moment.
+    removed: Vec<WebhookId>,
+    /// Deliveries that a receiver has taken.
+    received: HashSet<DeliveryId>,
+    accepted: Vec<DeliveryId>,
+    next_id: u64,
+    generation: i64,
+    pub sent: u64,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut world = Self {
+            rng: Rng::with_seed(seed),
+            now: Time::from_secs(1_700_000_000),
+            engine: Engine::new(LIMITS),
+            log: Log::default(),
+            endpoints: BTreeMap::new(),
+            tempers: HashMap::new(),
+            gone: HashMap::new(),
+            flights: BTreeMap::new(),
+            due: HashMap::new(),
+            ended: HashSet::new(),
+            quiet: HashMap::new(),
+            removed: Vec::new(),
+            received: HashSet::new(),
+            accepted: Vec::new(),
+            next_id: 1,
+            generation: 0,
+            sent: 0,
+        };
+        world.feed(Input::Synced(HashSet::new()));
+        for _ in 0..world.rng.usize(1..5) {
+            world.create_webhook();
+        }
+        world
+    }
+
+    /// One thing happens.
+    pub fn act(&mut self) {
+        match self.rng.u32(0..100) {
+            0..20 => self.publish(),
+            20..40 => drop(self.log.apply_next()),
+            40..55 => self.hear(),
+            55..75 => self.land_one(),
+            75..85 => self.pass_time(),
+            85..89 => self.change_webhook(),
+            89..91 => self.change_temper(),
+            91..93 => self.retry_by_hand(),
+            93..95 => self.cancel_by_hand(),
+            95..96 => self.create_webhook(),
+            96..97 => self.remove_webhook(),
+            97..98 => self.log.flush(),
+            _ => self.crash(),
+        }
+    }
+
+    /// Peace: receivers heal, nothing is held, nothing crashes. Everything must come to an end.
+    pub fn settle(&mut self) {
+        let webhooks: Vec<_> = self.endpoints.keys().copied().collect();
+        for webhook in webhooks {
+            self.tempers.insert(webhook, Temper::Healthy);
+            self.put_webhook(webhook, false);
+        }
+        for _ in 0..100_000 {
+            let mut busy = self.log.apply_next();
+            while let Some(notice) = self.log.next_notice() {
+                self.take(notice);
+                busy = true;
+            }
+            if let Some(end) = self.flights.values().map(|flight| flight.ends).min() {
+                self.now = self.now.max(end);
+                self.land_one();
+            } else if !busy {
+                let Some(wake) = self.engine.next_wake() else { break };
+                self.now = self.now.max(wake);
+                self.feed(Input::Tick);
+            }
+        }
+        self.assert_all_ended();
+    }
+
+    fn assert_all_ended(&self) {
+        assert_eq!(self.engine.in_flight(), 0);
+        assert_eq!(self.log.rows().len(), self.accepted.len(), "an accepted delivery was lost");
+        for (id, row) in self.log.rows() {
+            assert!(row.state.is_final(), "{id} never ended: {row:?}");
+            if row.state == State::Delivered {
+                assert!(self.received.contains(id), "{id} is said to be delivered, but was not");
+            }
+            assert!(row.recorded <= MAX_ATTEMPTS, "{id} was tried too often: {row:?}");
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.engine.step(self.now, input, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Send(send) => self.send(&send),
+                Effect::Command(command) => self.ask(command),
+            }
+        }
+        assert!(self.engine.next_wake().is_none_or(|wake| wake > self.now) || self.is_full());
+    }
+
+    fn is_full(&self) -> bool {
+        self.flights.len() == LIMITS.max_in_flight
+    }
+
+    fn ask(&mut self, command: Command) {
+        if let Command::Record(record) = &command {
+            match record.state {
+                State::Pending { due } => drop(self.due.insert(record.id, due)),
+                _ => drop(self.ended.insert(record.id)),
+            }
+        }
+        if let Command::Gone { webhook, generation } = command {
+            self.gone.insert(webhook, generation);
+        }
+        self.log.ask(command);
+    }
+
+    /// The engine sends: was it allowed to?
+    fn send(&mut self, send: &Send) {
+        let Send { pending, attempt, endpoint, receiver: _ } = send;
+        let webhook = pending.webhook;
+        let current = self.endpoints.get(&webhook).expect("sent to a webhook that was removed");
+        assert_eq!(current.generation, endpoint.generation, "sent by an outdated webhook");
+        assert!(matches!(current.target, Target::Receiver(_)), "sent to a webhook that is held");
+        assert_ne!(self.gone.get(&webhook), Some(&endpoint.generation), "sent to a receiver that is gone");
+        assert!(self.now >= self.due[&pending.id], "{} was sent before it was due", pending.id);
+        assert!(!self.ended.contains(&pending.id), "{} was sent though it has ended", pending.id);
+        assert!(self.quiet.get(&webhook).is_none_or(|&end| self.now >= end), "sent though asked for quiet");
+        assert_eq!(*attempt, pending.attempts + 1);
+        assert!(pending.attempts - pending.budget_from < MAX_ATTEMPTS, "{} was sent too often", pending.id);
+        assert!(self.flights.len() < LIMITS.max_in_flight);
+        let beside = self.flights.values().filter(|flight| flight.webhook == webhook).count();
+        assert!(beside < endpoint.max_in_flight as usize, "too many requests of one webhook");
+
+        let (outcome, latency) = self.answer(webhook);
+        if outcome.status().is_some_and(|status| (200..300).contains(&status)) {
+            self.received.insert(pending.id);
+        }
+        let flight = Flight { webhook, ends: self.now + latency, outcome };
+        assert!(self.flights.insert(pending.id, flight).is_none(), "{} is in flight already", pending.id);
+        self.sent += 1;
+    }
+
+    fn answer(&mut self, webhook: WebhookId) -> (Outcome, Duration) {
+        let status = |status| Outcome::Responded { status, retry_after: None };
+        let latency = Duration::from_millis(self.rng.u64(1..200));
+        if self.rng.u32(0..50) == 0 {
+            return (Outcome::Fault(Fault::Store("the disk is slow".into())), latency);
+        }
+        match self.tempers[&webhook] {
+            Temper::Healthy => (status(200), latency),
+            Temper::Failing => (status(500), latency),
+            Temper::Flaky if self.rng.bool() => (status(204), latency),
+            Temper::Flaky => (status(302), latency),
+            Temper::Hanging => {
+                let failure = Failure { reason: FailureReason::Timeout, message: "no answer".into() };
+                (Outcome::Failed(failure), Duration::from_secs(30))
+            }
+            Temper::Busy => {
+                let retry_after = Some(self.now + Duration::from_secs(self.rng.u64(0..200_000)));
+                (Outcome::Responded { status: 429, retry_after }, latency)
+            }
+            Temper::Leaving => (status(410), latency),
+        }
+    }
+
+    fn land_one(&mut self) {
+        let ended: Vec<_> =
+            self.flights.iter().filter(|(_, flight)| flight.ends <= self.now).map(|(&id, _)| id).collect();
+        let Some(&delivery) = self.rng.choice(&ended) else { return };
+        let Some(Flight { webhook, ends: _, outcome }) = self.flights.remove(&delivery) else { return };
+        if let Some(hint) = outcome.retry_after()
+            && self.endpoints.contains_key(&webhook)
+        {
+            let end = hint.min(self.now + retry::MAX_DELAY);
+            let quiet = self.quiet.entry(webhook).or_insert(end);
+            *quiet = end.max(*quiet);
+        }
+        let attempt = Attempt { started: self.now, elapsed: Duration::ZERO, outcome, response: Vec::new() };
+        let entropy = self.rng.u64(..);
+        self.feed(Input::Attempted { delivery, attempt, entropy });
+    }
+
+    fn hear(&mut self) {
+        if let Some(notice) = self.log.next_notice() {
+            self.take(notice);
+        }
+    }
+
+    fn take(&mut self, notice: Input) {
+        match &notice {
+            Input::Retried(pending) => {
+                self.due.insert(pending.id, pending.due);
+                self.ended.remove(&pending.id);
+            }
+            Input::Canceled(canceled) => self.ended.extend(canceled.iter().map(|pending| pending.id)),
+            _ => {}
+        }
+        self.feed(notice);
+    }
+
+    fn pass_time(&mut self) {
+        self.now = match self.rng.u32(0..10) {
+            0..6 => self.now + Duration::from_millis(self.rng.u64(0..500)),
+            6..9 => self.engine.next_wake().unwrap_or(self.now).max(self.now),
+            _ => self.now + Duration::from_secs(self.rng.u64(0..100_000)),
+        };
+        self.feed(Input::Tick);
+    }
+
+    fn publish(&mut self) {
+        let mut webhooks: Vec<_> = self.endpoints.keys().copied().collect();
+        self.rng.shuffle(&mut webhooks);
+        webhooks.truncate(self.rng.usize(0..4));
+        if self.rng.u32(0..20) == 0 {
+            webhooks.extend(self.rng.choice(&self.removed).copied());
+        }
+        let ids: Vec<_> = webhooks.iter().map(|_| self.fresh_id()).collect();
+        self.log.publish(&ids, &webhooks, self.now);
+        self.due.extend(ids.iter().map(|&id| (id, self.now)));
+        self.accepted.extend(ids);
+    }
+
+    fn fresh_id(&mut self) -> DeliveryId {
+        self.next_id += 1;
+        DeliveryId::from_u64(self.next_id)
+    }
+
+    fn any_delivery(&mut self) -> Option<DeliveryId> {
+        let ids: Vec<_> = self.log.rows().keys().copied().collect();
+        self.rng.choice(ids)
+    }
+
+    fn retry_by_hand(&mut self) {
+        if let Some(id) = self.any_delivery() {
+            let webhook = self.log.rows()[&id].webhook;
+            if self.endpoints.contains_key(&webhook) {
+                self.log.retry(id, self.now);
+            }
+        }
+    }
+
+    fn cancel_by_hand(&mut self) {
+        let id = self.any_delivery();
+        self.log.cancel(id);
+    }
+
+    fn any_webhook(&mut self) -> Option<WebhookId> {
+        let webhooks: Vec<_> = self.endpoints.keys().copied().collect();
+        self.rng.choice(webhooks)
+    }
+
+    fn create_webhook(&mut self) {
+        let made_again = self.removed.pop().filter(|_| self.rng.bool());
+        let webhook = made_again.unwrap_or_else(|| WebhookId::from_uid(Uuid::from_u128(self.rng.u128(..))));
+        self.tempers.insert(webhook, Temper::Healthy);
+        self.put_webhook(webhook, false);
+        self.change_temper();
+    }
+
+    fn change_webhook(&mut self) {
+        if let Some(webhook) = self.any_webhook() {
+            let held = self.rng.bool();
+            self.put_webhook(webhook, held);
+        }
+    }
+
+    fn put_webhook(&mut self, webhook: WebhookId, held: bool) {
+        self.generation += 1;
+        let receiver = Receiver {
+            url: ReceiverUrl::parse("https://receiver.example/").unwrap(),
+            headers: Vec::new(),
+            signing: Signing { current: "secret".into(), previous: None },
+            timeouts: Timeouts::default(),
+        };
+        let target = if held { Target::Held(Hold::Suspended) } else { Target::Receiver(Arc::new(receiver)) };
+        let endpoint = Arc::new(Endpoint {
+            id: webhook,
+            namespace: "shop".into(),
+            name: "orders".into(),
+            generation: self.generation,
+            events: Vec::new(),
+            retry: retry::Policy::new(MAX_ATTEMPTS, &[1, 60], 200, 3600).unwrap(),
+            max_in_flight: self.rng.u32(1..4),
+            target,
+        });
+        // Requests that were allowed when they were sent may be under way still.
+        let under_way = self.flights.values().filter(|flight| flight.webhook == webhook).count();
+        let endpoint = if under_way > endpoint.max_in_flight as usize {
+            Arc::new(Endpoint { max_in_flight: u32::try_from(under_way).unwrap(), ..(*endpoint).clone() })
+        } else {
+            endpoint
+        };
+        self.endpoints.insert(webhook, Arc::clone(&endpoint));
+        self.feed(Input::Upsert(endpoint));
+    }
+
+    fn remove_webhook(&mut self) {
+        if let Some(webhook) = self.any_webhook() {
+            self.endpoints.remove(&webhook);
+            self.quiet.remove(&webhook);
+            self.removed.push(webhook);
+            self.feed(Input::Remove(webhook));
+        }
+    }
+
+    fn change_temper(&mut self) {
+        let temper = match self.rng.u32(0..8) {
+            0..2 => Temper::Healthy,
+            2 => Temper::Failing,
+            3 => Temper::Hanging,
+            4 => Temper::Busy,
+            5 => Temper::Leaving,
+            _ => Temper::Flaky,
+        };
+        if let Some(webhook) = self.any_webhook() {
+            self.tempers.insert(webhook, temper);
+        }
+    }
+
+    fn crash(&mut self) {
+        self.log.crash();
+        self.flights.clear();
+        self.quiet.clear();
+        self.ended.clear();
+        self.due.clear();
+        self.gone.clone_from(self.log.gone());
+        for (&id, row) in self.log.rows() {
+            match row.state {
+                State::Pending { due } => drop(self.due.insert(id, due)),
+                _ => drop(self.ended.insert(id)),
+            }
+        }
+        self.engine = Engine::new(LIMITS);
+        let endpoints: Vec<_> = self.endpoints.values().cloned().collect();
+        for endpoint in endpoints {
+            self.feed(Input::Upsert(endpoint));
+        }
+        self.feed(Input::Synced(self.endpoints.keys().copied().collect()));
+    }
+}
