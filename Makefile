@@ -1,0 +1,32 @@
+# `make` lists the targets. Everything works from a clean clone with Rust (rustfmt and clippy), Go and the registries.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help tools test lint cluster
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: ## build what the tests run: etcd, kube-apiserver, kube-controller-manager, kubectl (once per machine)
+	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl
+
+test: tools ## run every test; the last line counts them
+	@cargo test --workspace --locked | awk ' \
+		{ print; fflush() } \
+		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
+		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored }'
+
+# The advisories come from a database that is no package registry, and may be out of reach where this runs.
+lint: ## check formatting, clippy, licences, bans and sources; with HOOKWRIGHT_ADVISORIES=1 also advisories
+	@tests/tools/build cargo-deny
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	bin/cargo-deny --offline --locked check bans licenses sources
+	@if [[ "$${HOOKWRIGHT_ADVISORIES:-}" == 1 ]]; then bin/cargo-deny --locked check advisories; fi
+
+cluster: tools ## run a Kubernetes control plane with the CRDs, until Ctrl-C
+	@cargo build --quiet --locked --bin hookwright --bin cluster --workspace
+	@target/debug/cluster .cluster
