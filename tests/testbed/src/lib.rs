@@ -1,0 +1,20 @@
+//! A real Kubernetes control plane as plain processes: etcd, kube-apiserver, kube-controller-manager.
+//!
+//! [`ControlPlane::start`] takes a few seconds and needs no privileges, no containers and no network but loopback.
+//! The programs are those that `make tools` builds. RBAC, garbage collection, service account tokens and the
+//! deletion of namespaces work; there are no nodes and so no pods.
+//!
+//! Nothing is left behind, however this process ends: a [`Process`] and a [`Folder`] are on a leash, a pipe to a
+//! small shell that cleans up once the pipe closes. The kernel closes it even after SIGKILL.
+
+mod certificates;
+mod control_plane;
+mod error;
+mod folder;
+mod process;
+mod programs;
+
+pub use control_plane::ControlPlane;
+pub use error::Error;
+pub use folder::Folder;
+pub use process::{Output, Process, Signal};

@@ -1,0 +1,30 @@
+//! Where the programs are.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::Error;
+
+/// The folder with the programs of a control plane.
+#[derive(Debug)]
+pub(crate) struct Programs(PathBuf);
+
+impl Programs {
+    /// `KUBEBUILDER_ASSETS` where that is set, else what `make tools` fills.
+    pub(crate) fn find() -> Result<Self, Error> {
+        let folder = std::env::var_os("KUBEBUILDER_ASSETS")
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin"), PathBuf::from);
+        for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"] {
+            if !folder.join(program).is_file() {
+                return Err(Error::ProgramMissing { program, folder });
+            }
+        }
+        Ok(Self(folder))
+    }
+
+    pub(crate) fn command(&self, program: &str) -> Command {
+        Command::new(self.0.join(program))
+    }
+}
