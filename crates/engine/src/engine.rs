@@ -153,6 +153,11 @@ impl Engine {
         self.dispatch(now, effects);
     }
 
+    /// From now on nothing more is sent; what is under way may end.
+    pub const fn drain(&mut self) {
+        self.limits.max_in_flight = 0;
+    }
+
     /// When something will be due; a [`Input::Tick`] then is in time. `None`: not by itself.
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {

@@ -1,0 +1,54 @@
+//! The webhooks that exist, for everybody who asks for one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use hookwright_engine::endpoint::Endpoint;
+use hookwright_engine::id::WebhookId;
+use hookwright_engine::pattern::EventType;
+use hookwright_engine::subscriptions::Subscriptions;
+
+/// Which webhooks there are, and which events they get.
+#[derive(Debug, Default)]
+pub(super) struct Directory(RwLock<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    webhooks: HashMap<WebhookId, Arc<Endpoint>>,
+    subscriptions: Subscriptions,
+}
+
+impl Directory {
+    pub(super) fn insert(&self, endpoint: &Arc<Endpoint>) {
+        let mut entries = self.write();
+        entries.subscriptions.insert(endpoint.id, &endpoint.namespace, &endpoint.events);
+        entries.webhooks.insert(endpoint.id, Arc::clone(endpoint));
+    }
+
+    pub(super) fn remove(&self, webhook: WebhookId) {
+        let mut entries = self.write();
+        entries.subscriptions.remove(webhook);
+        entries.webhooks.remove(&webhook);
+    }
+
+    pub(super) fn get(&self, webhook: WebhookId) -> Option<Arc<Endpoint>> {
+        self.read().webhooks.get(&webhook).cloned()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Endpoint>> {
+        self.read().webhooks.values().cloned().collect()
+    }
+
+    pub(super) fn matching(&self, namespace: &str, event_type: &EventType) -> Arc<[WebhookId]> {
+        self.read().subscriptions.matching(namespace, event_type)
+    }
+
+    // Every change is whole before the lock is left, even by a panic.
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

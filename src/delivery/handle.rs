@@ -1,0 +1,135 @@
+//! What the rest of the program says to the driver.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hookwright_engine::endpoint::Endpoint;
+use hookwright_engine::engine::Input;
+use hookwright_engine::event::Draft;
+use hookwright_engine::id::{DeliveryId, WebhookId};
+use tokio::sync::{broadcast, mpsc};
+use uuid::Uuid;
+
+use super::change::{Change, What};
+use super::directory::Directory;
+use crate::store::{self, Publish, PublishError, Receipt};
+
+/// Talks to the driver. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// What the handles and the driver share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) directory: Directory,
+    pub(super) changes: broadcast::Sender<Change>,
+    /// Changes of webhooks, few and small; never lost, so never refused.
+    control: mpsc::UnboundedSender<Input>,
+    ready: AtomicBool,
+    store: store::Handle,
+}
+
+impl Shared {
+    /// Tells whoever listens.
+    pub(super) fn tell(&self, webhook: WebhookId, delivery: DeliveryId, what: What) {
+        drop(self.changes.send(Change { webhook, delivery, what }));
+    }
+}
+
+impl Handle {
+    pub(super) fn new(
+        store: store::Handle,
+        control: mpsc::UnboundedSender<Input>,
+        changes: broadcast::Sender<Change>,
+    ) -> Self {
+        let directory = Directory::default();
+        Self {
+            shared: Arc::new(Shared { directory, changes, control, ready: AtomicBool::new(false), store }),
+        }
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Adds or replaces a webhook. Events published after this are matched against it.
+    pub fn upsert(&self, endpoint: Endpoint) {
+        let endpoint = Arc::new(endpoint);
+        // The driver must know a webhook before an event can be accepted for it.
+        self.tell(Input::Upsert(Arc::clone(&endpoint)));
+        self.shared.directory.insert(&endpoint);
+    }
+
+    /// The webhook is deleted: its unfinished deliveries are canceled.
+    pub fn remove(&self, webhook: WebhookId) {
+        self.shared.directory.remove(webhook);
+        self.tell(Input::Remove(webhook));
+    }
+
+    /// All webhooks are known for the first time: `known` are all that exist, valid or not.
+    /// Unfinished deliveries of others are canceled, and events are taken from now on.
+    pub fn synced(&self, known: HashSet<WebhookId>) {
+        for endpoint in self.shared.directory.all() {
+            if !known.contains(&endpoint.id) {
+                self.shared.directory.remove(endpoint.id);
+            }
+        }
+        self.tell(Input::Synced(known));
+        self.shared.ready.store(true, Ordering::Release);
+    }
+
+    /// Whether events are taken.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.shared.ready.load(Ordering::Acquire)
+    }
+
+    /// A webhook as the driver knows it.
+    #[must_use]
+    pub fn webhook(&self, webhook: WebhookId) -> Option<Arc<Endpoint>> {
+        self.shared.directory.get(webhook)
+    }
+
+    /// All webhooks that the driver knows, in no order.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<Arc<Endpoint>> {
+        self.shared.directory.all()
+    }
+
+    /// Matches an event against the webhooks of its namespace and makes it durable.
+    pub async fn publish(&self, namespace: &str, draft: Draft) -> Result<Receipt, PublishError> {
+        let targets = self.shared.directory.matching(namespace, &draft.event_type).to_vec();
+        self.accept(Publish { namespace: namespace.into(), draft, targets, origin: None }).await
+    }
+
+    /// Sends an event to one webhook, whatever it subscribes to, at most once per origin (the
+    /// UID of the object that asks for it) and per event id.
+    pub async fn send(
+        &self,
+        namespace: &str,
+        webhook: WebhookId,
+        draft: Draft,
+        origin: Uuid,
+    ) -> Result<Receipt, PublishError> {
+        let namespace = namespace.into();
+        self.accept(Publish { namespace, draft, targets: vec![webhook], origin: Some(origin) }).await
+    }
+
+    /// What happens from now on. Slow readers lose the oldest (`RecvError::Lagged`).
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    async fn accept(&self, publish: Publish) -> Result<Receipt, PublishError> {
+        self.shared.store.publish(publish).await
+    }
+
+    fn tell(&self, input: Input) {
+        // A driver that has ended has nothing left to do with it.
+        drop(self.shared.control.send(input));
+    }
+}
