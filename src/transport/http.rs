@@ -1,1 +1,104 @@
-//! To come.
+//! Sends requests over HTTP/1.1 and HTTP/2, with or without TLS.
+//!
+//! ```text
+//! request: sign, headers ──► clients: keep-alive pools ──► response: status, Retry-After, 16 KiB of body
+//!                                │ a new connection                        │
+//!                                ▼                                         ▼
+//!                connector: resolver ─► guard ─► TCP ─► TLS ── Error ─► failure ─► Outcome
+//! ```
+//!
+//! Redirects are not followed, proxies of the environment are not used, and bodies are not decompressed:
+//! each would send a request, or take memory, where the guard and the limits do not look.
+
+mod clients;
+mod connector;
+mod failure;
+mod request;
+mod resolver;
+mod response;
+mod tls;
+
+use hookwright_engine::attempt::{Attempt, Outcome};
+use hookwright_engine::time::Time;
+use rustls::RootCertStore;
+use tokio::time::{Instant, timeout_at};
+
+use self::clients::{Clients, Profile};
+use super::guard::Policy;
+use super::{Request, Transport};
+use crate::clock;
+
+/// What requests are sent with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which addresses may be connected to.
+    pub policy: Policy,
+}
+
+/// Why no requests can be sent at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The DNS client could not be set up.
+    #[error("failed to set up the DNS client: {0}")]
+    Resolver(String),
+    /// The TLS provider could not be set up.
+    #[error("failed to set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Sends requests to receivers.
+#[derive(Debug)]
+pub struct Http {
+    clients: Clients,
+    /// Whether there are any certificates to trust.
+    trusts: bool,
+}
+
+impl Http {
+    /// Reads the system's root certificates, name servers and hosts file.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        Self::with_roots(options, tls::system_roots())
+    }
+
+    fn with_roots(options: Options, roots: RootCertStore) -> Result<Self, Error> {
+        let trusts = !roots.is_empty();
+        let resolver = resolver::Resolver::system().map_err(|error| Error::Resolver(error.to_string()))?;
+        let clients = Clients::new(options.policy, resolver, tls::config(roots)?);
+        Ok(Self { clients, trusts })
+    }
+
+    /// Replaces the egress policy. Idle connections are closed; requests under way end as they began.
+    pub fn set_policy(&self, policy: Policy) {
+        self.clients.set_policy(policy);
+    }
+
+    async fn exchange(&self, request: &Request, now: Time, deadline: Instant) -> (Outcome, Vec<u8>) {
+        let receiver = &request.receiver;
+        let url = receiver.url.as_url();
+        if url.scheme() == "https" && !self.trusts {
+            return (failure::no_roots(), Vec::new());
+        }
+        let message = match request::build(request, now) {
+            Ok(message) => message,
+            Err(error) => return (failure::unbuildable(&error), Vec::new()),
+        };
+        let client = self.clients.get(Profile { connect: receiver.timeouts.connect });
+        match timeout_at(deadline, client.request(message)).await {
+            Ok(Ok(answer)) => response::read(answer, deadline).await,
+            Ok(Err(error)) => (failure::outcome(&error, &receiver.url.host()), Vec::new()),
+            Err(_) => (failure::no_answer(&receiver.url.host(), receiver.timeouts.request), Vec::new()),
+        }
+    }
+}
+
+impl Transport for Http {
+    async fn send(&self, request: Request) -> Attempt {
+        let (started, begin) = (clock::wall(), Instant::now());
+        let deadline = begin + request.receiver.timeouts.request;
+        let (outcome, response) = self.exchange(&request, started, deadline).await;
+        Attempt { started, elapsed: begin.elapsed(), outcome, response }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The keep-alive pools.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+use super::connector::Connector;
+use super::resolver::Resolver;
+use crate::transport::guard::Policy;
+
+/// Idle connections kept per receiver.
+const MAX_IDLE_PER_HOST: usize = 10;
+/// How long a connection may be idle before it is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Pools at a time. Webhooks rarely differ in what makes up a [`Profile`].
+const MAX_CLIENTS: usize = 64;
+/// Read ahead of what is asked for, per connection, in bytes; also the longest head of a response.
+const READ_BUFFER: usize = 64 * 1024;
+/// How often the peer of an HTTP/2 connection in use is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How long it may take to say so.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sends requests over connections of one pool.
+pub(super) type Client = legacy::Client<Connector, Full<Bytes>>;
+
+/// What connections must have in common to be shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Profile {
+    /// How long the name lookup, TCP and TLS may take together.
+    pub(super) connect: Duration,
+}
+
+/// Makes clients, one per profile, and keeps them.
+pub(super) struct Clients {
+    resolver: Resolver,
+    tls: ClientConfig,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    policy: Arc<Policy>,
+    by_profile: HashMap<Profile, Client>,
+}
+
+impl Clients {
+    pub(super) fn new(policy: Policy, resolver: Resolver, tls: ClientConfig) -> Self {
+        let current = Current { policy: Arc::new(policy), by_profile: HashMap::new() };
+        Self { resolver, tls, current: Mutex::new(current) }
+    }
+
+    /// Connections are made by this policy from now on. Those of the old one are closed as they become idle.
+    pub(super) fn set_policy(&self, policy: Policy) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Current { policy: Arc::new(policy), by_profile: HashMap::new() };
+    }
+
+    /// The client of a profile.
+    pub(super) fn get(&self, profile: Profile) -> Client {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = current.by_profile.get(&profile) {
+            return client.clone();
+        }
+        if current.by_profile.len() >= MAX_CLIENTS {
+            current.by_profile.clear();
+        }
+        let client = self.build(Arc::clone(&current.policy), profile);
+        current.by_profile.insert(profile, client.clone());
+        client
+    }
+
+    fn build(&self, policy: Arc<Policy>, profile: Profile) -> Client {
+        let connector = Connector::new(policy, self.resolver.clone(), self.tls.clone(), profile.connect);
+        legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+            // A request that meets a connection which was closed before a byte of it was sent is sent
+            // over another one. One that may have arrived is never repeated here.
+            .retry_canceled_requests(true)
+            .http1_max_buf_size(READ_BUFFER)
+            .http2_initial_stream_window_size(READ_BUFFER as u32)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .build(connector)
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients").finish_non_exhaustive()
+    }
+}
