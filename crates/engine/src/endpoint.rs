@@ -207,7 +207,8 @@ pub enum InvalidHeader {
 }
 
 impl HeaderName {
-    const RESERVED: [&str; 14] = [
+    /// Names that Hookwright or HTTP itself sets.
+    pub const RESERVED: [&str; 14] = [
         "connection",
         "content-encoding",
         "content-length",
@@ -223,7 +224,8 @@ impl HeaderName {
         "user-agent",
         "proxy-connection",
     ];
-    const RESERVED_PREFIXES: [&str; 2] = ["x-pcf-", "webhook-"];
+    /// Begins of names that Hookwright sets.
+    pub const RESERVED_PREFIXES: [&str; 2] = ["x-pcf-", "webhook-"];
 
     /// Checks a name and turns it to lower case.
     pub fn parse(text: &str) -> Result<Self, InvalidHeader> {
@@ -261,6 +263,12 @@ impl Header {
             return Err(InvalidHeader::Value(name.0));
         }
         Ok(Self { name, value })
+    }
+
+    /// Bytes of name and value, which count towards [`Header::MAX_TOTAL`].
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.name.0.len() + self.value.expose_secret().len()
     }
 }
 

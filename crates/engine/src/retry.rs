@@ -38,6 +38,12 @@ impl Policy {
     pub const MAX_ATTEMPTS: u32 = 50;
     /// Most intervals a policy may list.
     pub const MAX_INTERVALS: usize = 50;
+    /// Attempts of the default policy.
+    pub const DEFAULT_MAX_ATTEMPTS: u32 = 5;
+    /// Intervals of the default policy: 1 and 5 minutes, a quarter hour, one and two hours.
+    pub const DEFAULT_INTERVALS_SECONDS: [u32; 5] = [60, 300, 900, 3600, 7200];
+    /// Backoff of the default policy.
+    pub const DEFAULT_BACKOFF_PERCENT: u32 = 200;
 
     /// A checked policy. `intervals_seconds` are the delays before the second attempt, the third
     /// and so on; past them the last is multiplied by `backoff_percent`/100 for each further one,
@@ -117,9 +123,9 @@ impl Default for Policy {
     /// Five attempts: at once, then after 1 and 5 minutes, a quarter hour, and an hour.
     fn default() -> Self {
         Self {
-            max_attempts: 5,
-            intervals: [60, 300, 900, 3600, 7200].map(Duration::from_secs).to_vec(),
-            backoff_percent: 200,
+            max_attempts: Self::DEFAULT_MAX_ATTEMPTS,
+            intervals: Self::DEFAULT_INTERVALS_SECONDS.map(|s| Duration::from_secs(s.into())).to_vec(),
+            backoff_percent: Self::DEFAULT_BACKOFF_PERCENT,
             max_interval: MAX_DELAY,
         }
     }

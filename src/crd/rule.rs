@@ -1,0 +1,127 @@
+//! What the API server checks by CEL, with the words that people see when it refuses.
+
+use hookwright_engine::endpoint::{Header, HeaderName};
+use kube::core::Rule;
+
+/// One segment of an event type.
+const SEGMENT: &str = "[A-Za-z0-9_-]{1,64}";
+
+fn says(rule: impl Into<String>, message: impl Into<String>) -> Rule {
+    Rule::new(rule).message(message.into().as_str())
+}
+
+/// Exactly one of two optional fields is there.
+pub(super) fn exactly_one(one: &str, other: &str) -> Rule {
+    says(
+        format!("has(self.{one}) != has(self.{other})"),
+        format!("exactly one of {one} and {other} is required"),
+    )
+}
+
+/// A field never changes once it is there.
+pub(super) fn immutable() -> Rule {
+    says("self == oldSelf", "cannot be changed")
+}
+
+/// An optional field is not added later.
+pub(super) fn never_added(field: &str) -> Rule {
+    says(format!("has(self.{field}) == has(oldSelf.{field})"), format!("{field} cannot be added or removed"))
+}
+
+pub(super) fn url_syntax() -> Rule {
+    says(
+        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",
+        "must be an absolute http or https URL such as https://example.com/webhooks",
+    )
+}
+
+pub(super) fn url_credentials() -> Rule {
+    says(
+        "!self.matches('^[^/?#]*//[^/?#]*@')",
+        "must not contain a user or password: use request.headers with a Secret",
+    )
+}
+
+pub(super) fn url_fragment() -> Rule {
+    says("!self.contains('#')", "must not have a #fragment")
+}
+
+pub(super) fn event_pattern() -> Rule {
+    says(
+        format!(
+            r"self.matches('^(\\*|{SEGMENT}(\\.{SEGMENT}){{0,6}}(\\.\\*)?|{SEGMENT}(\\.{SEGMENT}){{7}})$')"
+        ),
+        "must be an event type such as 'resource.created', a prefix such as 'resource.*', or '*': \
+         1 to 8 segments of A-Z a-z 0-9 _ - separated by dots, each at most 64 long",
+    )
+}
+
+pub(super) fn event_type() -> Rule {
+    says(
+        format!(r"self.matches('^{SEGMENT}(\\.{SEGMENT}){{0,7}}$')"),
+        "must be an event type such as 'resource.created': \
+         1 to 8 segments of A-Z a-z 0-9 _ - separated by dots, each at most 64 long",
+    )
+}
+
+pub(super) fn event_id() -> Rule {
+    says("self.matches('^[A-Za-z0-9_.:-]+$')", "must consist of A-Z a-z 0-9 _ - . :")
+}
+
+pub(super) fn object_name() -> Rule {
+    says(
+        r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "must be the name of an object: a-z 0-9 - and dots, beginning and ending with a letter or digit",
+    )
+}
+
+pub(super) fn secret_key() -> Rule {
+    says("self.matches('^[-._a-zA-Z0-9]+$')", "must be a key of a Secret: A-Z a-z 0-9 - _ .")
+}
+
+pub(super) fn header_name() -> Rule {
+    says(
+        r"self.matches('^[-A-Za-z0-9!#$%&\'*+.^_`|~]+$')",
+        "must be a header name: letters, digits and !#$%&'*+-.^_`|~",
+    )
+}
+
+pub(super) fn header_not_reserved() -> Rule {
+    let names = HeaderName::RESERVED.map(|name| format!("'{name}'")).join(", ");
+    let prefixes = HeaderName::RESERVED_PREFIXES.map(|p| format!("self.lowerAscii().startsWith('{p}')"));
+    says(
+        format!("!(self.lowerAscii() in [{names}] || {})", prefixes.join(" || ")),
+        "is set by Hookwright or by HTTP itself and cannot be overridden",
+    )
+}
+
+pub(super) fn header_value() -> Rule {
+    says(
+        r"!self.matches('[\\x00-\\x08\\x0a-\\x1f\\x7f]')",
+        "must consist of visible characters, spaces and tabs",
+    )
+}
+
+pub(super) fn headers_unique() -> Rule {
+    says(
+        "self.all(one, self.exists_one(other, one.name.lowerAscii() == other.name.lowerAscii()))",
+        "names must differ in more than case",
+    )
+}
+
+pub(super) fn headers_total() -> Rule {
+    says(
+        format!(
+            "self.map(h, size(h.name) + (has(h.value) ? size(h.value) : 0)).sum() <= {}",
+            Header::MAX_TOTAL
+        ),
+        format!("all names and values together must be at most {} long", Header::MAX_TOTAL),
+    )
+}
+
+pub(super) fn connect_within_request() -> Rule {
+    says(
+        "!has(self.connectSeconds) || self.connectSeconds <= (has(self.requestSeconds) ? self.requestSeconds : 30)",
+        "connectSeconds must not be more than requestSeconds (default 30)",
+    )
+}
