@@ -36,6 +36,13 @@ impl Clock {
         last.1
     }
 
+    /// Lets a test step it forward.
+    #[cfg(test)]
+    pub(crate) fn advance(&self, step: Duration) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.1 = last.1 + step;
+    }
+
     /// How long to wait from now until `time`; zero when it has passed.
     #[must_use]
     pub fn until(&self, time: Time) -> Duration {

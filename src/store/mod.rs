@@ -1,5 +1,13 @@
 //! The log of events, deliveries and attempts: the truth that everything else is derived from.
 //!
+//! ```text
+//! Handle ── publish, retry, cancel, replay ──►┐
+//!        ── commands of the driver ──────────►├─ queue ─► writer: one transaction, one fsync
+//!                                             │                  ├─► answers
+//! Notices ◄────────── in the order of commits ┴──────────────────┘
+//! Handle ── delivery, summary, … ──► readers, beside the writer
+//! ```
+//!
 //! Architecture Invariant: only this module touches the disk. What it has answered is durable.
 
 use std::sync::Arc;
@@ -14,6 +22,17 @@ use hookwright_engine::pattern::EventType;
 use hookwright_engine::time::Time;
 use tokio::sync::mpsc;
 use uuid::Uuid;
+
+#[cfg(test)]
+mod conformance;
+mod handle;
+mod queue;
+pub mod sqlite;
+mod stats;
+
+pub use handle::Handle;
+pub use sqlite::{Options, Service, open};
+pub use stats::Stats;
 
 /// An event to be made durable together with its deliveries.
 #[derive(Clone, Debug)]
@@ -204,62 +223,6 @@ pub enum Error {
     /// The store has been shut down.
     #[error("the store is shut down")]
     Closed,
-}
-
-/// Asks the store. Cheap to clone; when the last one is dropped the writer thread ends.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    _private: (),
-}
-
-#[allow(clippy::todo, clippy::unused_async, missing_docs)]
-impl Handle {
-    /// Makes an event and its deliveries durable. Answered after the fsync.
-    pub async fn publish(&self, _publish: Publish) -> Result<Receipt, PublishError> {
-        todo!()
-    }
-    /// Sends the event of `of` once more, to `webhook`: a new delivery, made at most once per origin.
-    /// `None` when there is no such delivery.
-    pub async fn replay(
-        &self,
-        _of: DeliveryId,
-        _webhook: WebhookId,
-        _origin: Uuid,
-    ) -> Result<Option<DeliveryId>, Error> {
-        todo!()
-    }
-    /// Makes a delivery due now, with a fresh retry budget where it had ended. `None`: unknown.
-    pub async fn retry(&self, _delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
-        todo!()
-    }
-    /// Ends an unfinished delivery. An ended one stays as it is. `None`: unknown.
-    pub async fn cancel(&self, _delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
-        todo!()
-    }
-    /// Hands commands of the driver to the writer; waits while its queue is full.
-    pub async fn command(&self, _commands: Vec<Command>) -> Result<(), Error> {
-        todo!()
-    }
-    pub async fn event(&self, _key: EventKey) -> Result<Option<Arc<Event>>, Error> {
-        todo!()
-    }
-    pub async fn delivery(&self, _id: DeliveryId) -> Result<Option<Delivery>, Error> {
-        todo!()
-    }
-    /// The delivery that a `WebhookDelivery` object asked for.
-    pub async fn delivery_of(&self, _origin: Uuid) -> Result<Option<Delivery>, Error> {
-        todo!()
-    }
-    /// The attempts of a delivery, oldest first, with their numbers.
-    pub async fn attempts(&self, _id: DeliveryId) -> Result<Vec<(u32, Attempt)>, Error> {
-        todo!()
-    }
-    pub async fn deliveries(&self, _webhook: WebhookId, _query: Query) -> Result<Vec<Delivery>, Error> {
-        todo!()
-    }
-    pub async fn summary(&self, _webhook: WebhookId) -> Result<Summary, Error> {
-        todo!()
-    }
 }
 
 /// What the driver gets beside the handle.

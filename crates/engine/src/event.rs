@@ -132,6 +132,12 @@ impl Draft {
         }
     }
 
+    /// How much its data and metadata take, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.data.get().len() + self.metadata.as_deref().map_or(0, |metadata| metadata.get().len())
+    }
+
     /// What the event was published with, its id aside.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

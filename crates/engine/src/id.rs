@@ -86,6 +86,19 @@ macro_rules! numbered {
             pub const fn as_u64(self) -> u64 {
                 self.0
             }
+
+            /// The lowest one that is handed out at `time`.
+            #[must_use]
+            pub fn first_at(time: Time) -> Self {
+                let millis = u64::try_from(time.as_millis()).unwrap_or(0).min(Sequence::MAX_MILLIS);
+                Self(millis << Sequence::COUNTER_BITS)
+            }
+
+            /// When it was handed out.
+            #[must_use]
+            pub const fn time(self) -> Time {
+                Time::from_millis((self.0 >> Sequence::COUNTER_BITS).cast_signed())
+            }
         }
     };
 }
@@ -158,6 +171,7 @@ pub struct Sequence {
 
 impl Sequence {
     const COUNTER_BITS: u32 = 21;
+    const MAX_MILLIS: u64 = (1 << 42) - 1;
 
     /// Continues after `last`, the highest number handed out so far (0 for none).
     #[must_use]
@@ -167,7 +181,7 @@ impl Sequence {
 
     /// The next number, at the time `now`.
     pub fn next(&mut self, now: Time) -> u64 {
-        let millis = u64::try_from(now.as_millis()).unwrap_or(0) & ((1 << 42) - 1);
+        let millis = u64::try_from(now.as_millis()).unwrap_or(0) & Self::MAX_MILLIS;
         self.last = (self.last + 1).max(millis << Self::COUNTER_BITS);
         self.last
     }
@@ -206,6 +220,17 @@ mod tests {
         for wrong in ["", "del_", "del_!!!!!!!!!!!!!", "webhook_1", "del_zzzzzzzzzzzzz"] {
             assert!(wrong.parse::<DeliveryId>().is_err() && wrong.parse::<WebhookId>().is_err());
         }
+    }
+
+    #[test]
+    fn numbers_say_when_they_were_handed_out() {
+        let now = Time::from_millis(1_705_314_600_120);
+        let mut sequence = Sequence::after(0);
+        let (first, second) = (sequence.next(now), sequence.next(now));
+        assert_eq!(DeliveryId::from_u64(first), DeliveryId::first_at(now));
+        assert_eq!(DeliveryId::from_u64(second).time(), now);
+        assert_eq!(EventKey::first_at(Time::MIN).as_u64(), 0);
+        assert!(i64::try_from(EventKey::first_at(Time::from_millis(i64::MAX)).as_u64()).is_ok());
     }
 
     #[test]

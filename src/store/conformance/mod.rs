@@ -1,0 +1,55 @@
+//! What every store must do, whatever it is made of. `conformance_of!` puts one through it.
+
+pub(super) mod acceptance;
+pub(super) mod by_hand;
+pub(super) mod log;
+pub(super) mod records;
+pub(super) mod unfinished;
+
+/// Makes a test of each function of the suite, for the store that `$open` (a [`log::Open`]) opens.
+macro_rules! conformance_of {
+    ($open:expr) => {
+        $crate::store::conformance::tests_of! { $open;
+            acceptance:
+                an_event_is_accepted_once_per_id,
+                another_event_under_the_same_id_is_a_conflict,
+                ids_are_forgotten_after_a_day,
+                ids_are_unique_per_namespace_only,
+                the_driver_is_told_of_deliveries_in_the_order_they_are_durable,
+                an_event_that_nobody_wants_is_accepted_and_remembered,
+                an_origin_makes_one_delivery,
+                an_origin_gets_the_delivery_that_its_event_already_has,
+                an_origin_makes_the_delivery_that_its_event_does_not_have;
+            by_hand:
+                a_retry_makes_an_ended_delivery_due_with_a_fresh_budget,
+                a_canceled_delivery_has_ended,
+                a_replay_sends_the_event_again_once_per_origin,
+                what_is_unknown_is_answered_so;
+            records:
+                attempts_are_kept_as_they_were,
+                a_record_written_twice_counts_once,
+                a_retry_by_hand_outlasts_a_record_that_did_not_know_of_it,
+                a_cancellation_yields_only_to_a_delivery,
+                a_record_of_an_unknown_delivery_changes_nothing;
+            unfinished:
+                pages_follow_the_order_of_falling_due_and_break_ties_by_id,
+                a_deleted_webhook_loses_its_unfinished_deliveries,
+                webhooks_that_are_not_known_lose_their_unfinished_deliveries,
+                a_gone_receiver_is_remembered;
+        }
+    };
+}
+
+macro_rules! tests_of {
+    ($open:expr; $($topic:ident: $($name:ident),+;)+) => {
+        $(mod $topic {
+            #[allow(unused_imports)]
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                $crate::store::conformance::$topic::$name($open).await;
+            })+
+        })+
+    };
+}
+pub(super) use {conformance_of, tests_of};

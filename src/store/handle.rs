@@ -1,0 +1,95 @@
+//! Asks the store.
+
+use std::sync::Arc;
+
+use hookwright_engine::attempt::Attempt;
+use hookwright_engine::event::Event;
+use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use uuid::Uuid;
+
+use super::queue::{Queue, Request};
+use super::sqlite::reader::Readers;
+use super::stats::{Counters, Stats};
+use super::{Command, Delivery, Error, Publish, PublishError, Query, Receipt, Summary};
+
+/// Asks the store. Cheap to clone; when the last one is dropped the writer thread ends.
+///
+/// What one call has written, the next call reads. A call that is dropped while it waits may
+/// still be carried out.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) queue: Queue,
+    pub(super) readers: Readers,
+    pub(super) counters: Arc<Counters>,
+}
+
+impl Handle {
+    /// Makes an event and its deliveries durable. Answered after the fsync.
+    pub async fn publish(&self, publish: Publish) -> Result<Receipt, PublishError> {
+        let fingerprint = publish.draft.fingerprint();
+        self.queue.ask(|answer| Request::Publish { publish, fingerprint, answer }).await
+    }
+
+    /// Sends the event of `of` once more, to `webhook`: a new delivery, made at most once per origin.
+    /// `None` when there is no such delivery.
+    pub async fn replay(
+        &self,
+        of: DeliveryId,
+        webhook: WebhookId,
+        origin: Uuid,
+    ) -> Result<Option<DeliveryId>, Error> {
+        self.queue.ask(|answer| Request::Replay { of, webhook, origin, answer }).await
+    }
+
+    /// Makes a delivery due now, with a fresh retry budget, whatever it ended with: one that was
+    /// delivered is sent again. `None`: unknown.
+    pub async fn retry(&self, delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
+        self.queue.ask(|answer| Request::Retry { delivery, answer }).await
+    }
+
+    /// Ends an unfinished delivery. An ended one stays as it is. `None`: unknown.
+    pub async fn cancel(&self, delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
+        self.queue.ask(|answer| Request::Cancel { delivery, answer }).await
+    }
+
+    /// Hands commands of the driver to the writer; waits while its queue is full.
+    pub async fn command(&self, commands: Vec<Command>) -> Result<(), Error> {
+        self.queue.tell(commands).await
+    }
+
+    /// An event with its payload. `None`: unknown, or no delivery needs it any more.
+    pub async fn event(&self, key: EventKey) -> Result<Option<Arc<Event>>, Error> {
+        self.readers.event(key).await
+    }
+
+    /// A delivery. `None`: unknown.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+        self.readers.delivery(id).await
+    }
+
+    /// The delivery that a `WebhookDelivery` object asked for.
+    pub async fn delivery_of(&self, origin: Uuid) -> Result<Option<Delivery>, Error> {
+        self.readers.delivery_of(origin).await
+    }
+
+    /// The attempts of a delivery, oldest first, with their numbers.
+    pub async fn attempts(&self, id: DeliveryId) -> Result<Vec<(u32, Attempt)>, Error> {
+        self.readers.attempts(id).await
+    }
+
+    /// Deliveries of a webhook, newest first.
+    pub async fn deliveries(&self, webhook: WebhookId, query: Query) -> Result<Vec<Delivery>, Error> {
+        self.readers.deliveries(webhook, query).await
+    }
+
+    /// What the log knows of a webhook; of an unknown one, that there was nothing.
+    pub async fn summary(&self, webhook: WebhookId) -> Result<Summary, Error> {
+        self.readers.summary(webhook).await
+    }
+
+    /// Counters of the writer, for metrics.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.counters.read()
+    }
+}

@@ -1,0 +1,55 @@
+//! Writing down what became of deliveries.
+
+use hookwright_engine::attempt::Verdict;
+use hookwright_engine::delivery::{Record, State};
+
+use super::commit::Commit;
+use super::row::{self, DeliveryRow};
+
+impl Commit<'_> {
+    /// Appends the attempt and moves the delivery to where the record says it stands, unless it
+    /// was meanwhile moved by hand. Writing the same record again changes nothing.
+    pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<()> {
+        // Retention may have removed it.
+        let Some(stored) = DeliveryRow::find(self.connection, record.id)? else { return Ok(()) };
+        if self.is_written(record, &stored)? {
+            return Ok(());
+        }
+        let mut row = decide(&stored, record);
+        if let Some(attempt) = &record.attempt {
+            row.attempts = stored.attempts + 1;
+            row::insert_attempt(self.connection, row.id, row.attempts, attempt)?;
+            let account = self.ledger.account(self.connection, row.webhook)?;
+            account.last = Some(row.id);
+            match attempt.outcome.verdict() {
+                Verdict::Success => {}
+                Verdict::Gone | Verdict::Retry | Verdict::Uncharged => {
+                    account.last_failure = Some((row.id, row.attempts));
+                }
+            }
+        }
+        self.change(&stored, &row)
+    }
+
+    fn is_written(&self, record: &Record, stored: &DeliveryRow) -> rusqlite::Result<bool> {
+        match &record.attempt {
+            Some(attempt) if record.attempts <= stored.attempts => {
+                Ok(row::attempt(self.connection, record.id, record.attempts)?.as_ref() == Some(attempt))
+            }
+            Some(_) | None => Ok(false),
+        }
+    }
+}
+
+/// Where a delivery stands after a record, its attempts aside.
+fn decide(stored: &DeliveryRow, record: &Record) -> DeliveryRow {
+    let moved = DeliveryRow { state: record.state, at: record.at, ..*stored };
+    match record.state {
+        // The receiver has it: nothing decided meanwhile changes that.
+        State::Delivered => moved,
+        // What ended meanwhile stays ended; a retry by hand that the record does not know of stands.
+        _ if stored.state.is_final() || stored.budget_from > record.budget_from => *stored,
+        State::Pending { due } => DeliveryRow { at: due, ..moved },
+        State::Failed | State::DeadLettered | State::Canceled => moved,
+    }
+}

@@ -1,0 +1,75 @@
+-- Times are milliseconds since the Unix epoch. Ids are numbers that grow with time (milliseconds,
+-- then 21 bits of a counter); those of an event and of the deliveries made with it are consecutive.
+
+CREATE TABLE webhooks (
+    number               INTEGER PRIMARY KEY,
+    uid                  BLOB    NOT NULL UNIQUE,
+    -- Deliveries by where they stand, kept up to date with every change of one.
+    pending              INTEGER NOT NULL DEFAULT 0,
+    retrying             INTEGER NOT NULL DEFAULT 0,
+    delivered            INTEGER NOT NULL DEFAULT 0,
+    failed               INTEGER NOT NULL DEFAULT 0,
+    -- The delivery attempted last, and the attempt that failed last.
+    last                 INTEGER,
+    last_failure         INTEGER,
+    last_failure_attempt INTEGER,
+    -- The generation at which the receiver answered 410 Gone.
+    gone_generation      INTEGER,
+    -- Whether the webhook is deleted; the row goes with its last delivery.
+    removed              INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE events (
+    key         INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL,
+    namespace   TEXT    NOT NULL,
+    type        TEXT    NOT NULL,
+    -- How many deliveries were made with it: those numbered key + 1 to key + fanout.
+    fanout      INTEGER NOT NULL,
+    fingerprint BLOB    NOT NULL,
+    -- Null where no delivery needs it any more; the row then only remembers the id.
+    payload     BLOB
+) STRICT;
+CREATE INDEX events_by_id ON events (id, namespace);
+
+CREATE TABLE deliveries (
+    id          INTEGER PRIMARY KEY,
+    event       INTEGER NOT NULL,
+    webhook     INTEGER NOT NULL,
+    -- 0 pending, 1 delivered, 2 failed, 3 dead-lettered, 4 canceled
+    state       INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL,
+    -- The attempts already made when the present retry budget began.
+    budget_from INTEGER NOT NULL,
+    -- While pending: when the next attempt is due. Afterwards: when it ended.
+    at          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX deliveries_by_webhook ON deliveries (webhook);
+CREATE INDEX deliveries_unfinished ON deliveries (webhook, at) WHERE state = 0;
+CREATE INDEX deliveries_retrying   ON deliveries (webhook, at) WHERE state = 0 AND attempts > 0;
+CREATE INDEX deliveries_unwell     ON deliveries (webhook) WHERE state > 1;
+
+-- The WebhookDelivery objects that asked for a delivery.
+CREATE TABLE origins (
+    origin   BLOB    PRIMARY KEY,
+    delivery INTEGER NOT NULL,
+    event    INTEGER NOT NULL,
+    -- 0 where the delivery was there already.
+    made     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX origins_by_delivery ON origins (delivery);
+CREATE INDEX origins_by_event    ON origins (event);
+
+CREATE TABLE attempts (
+    delivery    INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    started     INTEGER NOT NULL,
+    elapsed_us  INTEGER NOT NULL,
+    -- The receiver's answer, or else why there was none.
+    status      INTEGER,
+    retry_after INTEGER,
+    reason      TEXT,
+    message     TEXT,
+    response    BLOB    NOT NULL,
+    PRIMARY KEY (delivery, number)
+) STRICT, WITHOUT ROWID;
