@@ -100,14 +100,18 @@ const fn v6(segments: [u16; 8], prefix: u8) -> IpNet {
     IpNet::V6(v6_net(segments, prefix))
 }
 
-const fn v6_net([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
+const fn v6_net(segments: [u16; 8], prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(from_segments(segments), prefix)
 }
 
 const fn v4_address(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(a, b, c, d))
 }
 
-const fn v6_address([a, b, c, d, e, f, g, h]: [u16; 8]) -> IpAddr {
-    IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h))
+const fn v6_address(segments: [u16; 8]) -> IpAddr {
+    IpAddr::V6(from_segments(segments))
+}
+
+const fn from_segments(of: [u16; 8]) -> Ipv6Addr {
+    Ipv6Addr::new(of[0], of[1], of[2], of[3], of[4], of[5], of[6], of[7])
 }

@@ -22,7 +22,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Pools at a time. Webhooks rarely differ in what makes up a [`Profile`].
 const MAX_CLIENTS: usize = 64;
 /// Read ahead of what is asked for, per connection, in bytes; also the longest head of a response.
-const READ_BUFFER: usize = 64 * 1024;
+const READ_BUFFER: u32 = 64 * 1024;
 /// How often the peer of an HTTP/2 connection in use is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// How long it may take to say so.
@@ -86,8 +86,8 @@ impl Clients {
             // A request that meets a connection which was closed before a byte of it was sent is sent
             // over another one. One that may have arrived is never repeated here.
             .retry_canceled_requests(true)
-            .http1_max_buf_size(READ_BUFFER)
-            .http2_initial_stream_window_size(READ_BUFFER as u32)
+            .http1_max_buf_size(READ_BUFFER as usize)
+            .http2_initial_stream_window_size(READ_BUFFER)
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .build(connector)

@@ -31,7 +31,7 @@ pub(super) enum Error {
     /// The guard denies an address of the receiver.
     #[error("{0}")]
     Denied(Denied),
-    /// No address accepted a connection; the last one's reason.
+    /// No address accepted a connection; the first one's reason.
     #[error("{0}")]
     Connect(#[source] io::Error),
     /// The peer and we agree on no TLS session.
@@ -121,16 +121,23 @@ impl TcpConnector {
     /// Tries the addresses in their order. Each gets its share of the time left, so that one which
     /// swallows packets does not hide the next.
     async fn first_of(&self, addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<TcpStream, Error> {
-        let mut failed = Error::Timeout(self.limit);
-        for (untried, &address) in (1..=addresses.len()).rev().zip(addresses) {
-            let share = deadline.saturating_duration_since(Instant::now()) / untried as u32;
+        let mut failed = None;
+        let mut untried = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        for &address in addresses {
+            let share = deadline.saturating_duration_since(Instant::now()) / untried;
+            untried -= 1;
             let connecting = TcpStream::connect(SocketAddr::new(address, port));
-            failed = match timeout_at(Instant::now() + share, connecting).await {
+            let error = match timeout_at(Instant::now() + share, connecting).await {
                 Ok(Ok(stream)) => return stream.set_nodelay(true).map(|()| stream).map_err(Error::Connect),
                 Ok(Err(error)) => Error::Connect(error),
                 Err(_) => Error::Timeout(self.limit),
             };
+            // The first address is the likeliest to be the right one: its failure is told.
+            failed.get_or_insert(error);
         }
-        Err(failed)
+        Err(failed.unwrap_or(Error::Timeout(self.limit)))
     }
 }
+
+#[cfg(test)]
+mod tests;

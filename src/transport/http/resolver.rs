@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{self, Either};
-use hickory_resolver::config::{ResolveHosts, ResolverConfig};
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, TokioResolver};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -57,16 +58,24 @@ impl Resolver {
             tracing::warn!(%error, "failed to read the hosts file; going on without it");
             Hosts::default()
         });
-        let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        let (config, options) = read_system_conf().unwrap_or_else(|error| {
             tracing::error!(%error, "failed to read /etc/resolv.conf; names of receivers will not resolve");
-            TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
+            Default::default()
         });
-        let options = builder.options_mut();
+        Self::new(hosts, config, options)
+    }
+
+    pub(super) fn new(
+        hosts: Hosts,
+        config: ResolverConfig,
+        mut options: ResolverOpts,
+    ) -> Result<Self, NetError> {
         options.timeout = options.timeout.min(QUERY_TIMEOUT);
         options.negative_max_ttl = Some(NEGATIVE_TTL);
         options.positive_max_ttl = Some(POSITIVE_TTL);
         options.use_hosts_file = ResolveHosts::Never; // asked first, below, for both families at once
-        Ok(Self { hosts: Arc::new(hosts), dns: builder.build()? })
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        Ok(Self { hosts: Arc::new(hosts), dns: builder.with_options(options).build()? })
     }
 
     /// The addresses of the host of a URL, at least one.
@@ -124,3 +133,6 @@ impl fmt::Debug for Resolver {
         f.debug_struct("Resolver").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

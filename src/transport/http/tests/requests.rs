@@ -1,0 +1,123 @@
+//! What is sent.
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use hookwright_engine::attempt::Outcome;
+use hookwright_engine::endpoint::{Header, HeaderName, PreviousKey, ReceiverUrl};
+use hookwright_engine::time::Time;
+use proptest::prelude::*;
+use sha2::Sha256;
+
+use super::receiver::{OK, Receiver};
+use super::*;
+use crate::clock;
+
+/// The signature, computed without the code under test.
+fn signature(secret: &str, timestamp: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{timestamp}.").as_bytes());
+    mac.update(body);
+    format!("sha256={:x}", Bytes::copy_from_slice(&mac.finalize().into_bytes()))
+}
+
+fn with(request: Request, change: impl FnOnce(&mut hookwright_engine::endpoint::Receiver)) -> Request {
+    let mut receiver = (*request.receiver).clone();
+    change(&mut receiver);
+    Request { receiver: Arc::new(receiver), ..request }
+}
+
+fn header(name: &str, value: &str) -> Header {
+    Header::new(HeaderName::parse(name).unwrap(), value.into()).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_has_the_headers_of_the_contract_and_the_body_as_it_is() {
+    let mut receiver = Receiver::answering(OK).await;
+    let before = clock::wall();
+    let request = with(request(&format!("{}?key=a%20b", receiver.url())), |receiver| {
+        receiver.headers = vec![header("X-Env", "production"), header("authorization", "Bearer \u{e9}\tx")];
+    });
+    let attempt = http().send(request).await;
+    assert_eq!(attempt.outcome, Outcome::Responded { status: 200, retry_after: None });
+    assert_eq!(attempt.response, b"ok");
+
+    let captured = receiver.request().await;
+    let timestamp = captured.header("x-pcf-timestamp").unwrap();
+    let sent = Time::from_secs(timestamp.parse().unwrap());
+    assert!(before.as_secs() <= sent.as_secs() && sent <= clock::wall());
+    assert!(before <= attempt.started && attempt.started <= clock::wall());
+    let signature = signature(SECRET, timestamp, BODY);
+    assert_eq!(
+        captured.head,
+        [
+            "POST /hook?key=a%20b HTTP/1.1",
+            "content-type: application/json",
+            concat!("user-agent: Hookwright/", env!("CARGO_PKG_VERSION")),
+            &format!("x-pcf-signature: {signature}"),
+            &format!("x-pcf-timestamp: {timestamp}"),
+            "x-pcf-event: test.ping",
+            "x-pcf-delivery: del_0000000000007",
+            "x-env: production",
+            "authorization: Bearer \u{e9}\tx",
+            &format!("host: {}", receiver.address),
+            &format!("content-length: {}", BODY.len()),
+        ]
+    );
+    assert_eq!(captured.body, BODY);
+}
+
+#[tokio::test]
+async fn the_previous_secret_signs_too_while_the_rotation_overlaps() {
+    let mut receiver = Receiver::answering(OK).await;
+    let http = http();
+    for (until, signs) in [(clock::wall() + Duration::from_hours(1), true), (clock::wall(), false)] {
+        let request = with(request(&receiver.url()), |receiver| {
+            receiver.signing.previous = Some(PreviousKey { secret: "old secret".into(), until });
+        });
+        http.send(request).await;
+        let captured = receiver.request().await;
+        let timestamp = captured.header("x-pcf-timestamp").unwrap();
+        assert_eq!(captured.header("x-pcf-signature"), Some(&*signature(SECRET, timestamp, BODY)));
+        let previous = signs.then(|| signature("old secret", timestamp, BODY));
+        assert_eq!(captured.header("x-pcf-signature-previous"), previous.as_deref());
+    }
+}
+
+#[tokio::test]
+async fn neither_a_url_nor_a_header_can_begin_another_header() {
+    let mut receiver = Receiver::answering(OK).await;
+    let http = http();
+    for injection in ["?a=\r\nx-evil:%201", "?a=%0d%0ax-evil:%201", "/\r\n\r\nGET / HTTP/1.1"] {
+        http.send(request(&format!("{}{injection}", receiver.url()))).await;
+        let captured = receiver.request().await;
+        assert_eq!(captured.header("x-evil"), None);
+        assert_eq!((captured.head.len(), captured.body.as_slice()), (9, BODY));
+    }
+    for value in ["a\r\nx-evil: 1", "a\nx-evil: 1", "a\0b", "a\u{7f}"] {
+        assert!(Header::new(HeaderName::parse("x-env").unwrap(), value.into()).is_err());
+    }
+}
+
+#[test]
+fn secrets_do_not_show_in_a_requests_debug_text() {
+    let request = with(request("http://a.example/token"), |receiver| {
+        receiver.headers = vec![header("x-key", "s3cr3t")];
+    });
+    let built = super::super::request::build(&request, Time::from_secs(0)).unwrap();
+    assert!(!format!("{:?}", built.headers()).contains("s3cr3t"));
+    assert!(!format!("{request:?}").contains(SECRET));
+}
+
+proptest! {
+    /// A URL that the one parser takes and the other refuses could never be sent to.
+    #[test]
+    fn every_url_of_a_webhook_can_be_requested(rest in "[ -~é]{0,40}", host in "[a-z0-9.~_-]{1,20}") {
+        for url in [format!("http://a.example/{rest}"), format!("https://{host}:8443?{rest}")] {
+            if let Ok(url) = ReceiverUrl::parse(&url) {
+                let uri = url.as_url().as_str().parse::<http::Uri>();
+                prop_assert!(uri.is_ok(), "{}: {uri:?}", url.as_url());
+            }
+        }
+    }
+}
