@@ -74,6 +74,12 @@ impl Secrets {
         self.0.insert(key, value);
     }
 
+    /// The value of `key`, where there is one.
+    #[must_use]
+    pub fn get(&self, key: &SecretKey) -> Option<&SecretString> {
+        self.0.get(key).and_then(|value| value.as_ref().ok())
+    }
+
     /// The value of `key`, which `field` needs.
     pub(super) fn value(&self, key: &SecretKey, field: &str) -> Result<&SecretString, Unresolved> {
         match self.0.get(key) {

@@ -1,0 +1,179 @@
+//! Reconciles `Webhook` objects: dereference → validate → plan → apply → status.
+//!
+//! Guarantees: an object that is invalid, unresolved or unreadable never stops the others; what
+//! the engine knows of a deleted object never comes back; a look that fails is repeated, later
+//! each time.
+
+mod apply;
+mod dereference;
+mod inventory;
+mod keys;
+mod owned;
+mod plan;
+mod status;
+mod table;
+mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use hookwright_engine::id::WebhookId;
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::{self, Action, Controller};
+use kube::runtime::events::Recorder;
+use kube::runtime::{WatchStreamExt, reflector, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use tokio_util::sync::CancellationToken;
+
+use self::inventory::Scope;
+use self::status::Report;
+pub(super) use self::table::Table;
+use super::Watch;
+use crate::clock::Clock;
+use crate::crd::Webhook;
+
+/// A webhook as the API server has it; one that cannot be read is known by its metadata.
+type Object = DeserializeGuard<Webhook>;
+
+/// Looks under way at a time.
+const CONCURRENCY: u16 = 32;
+/// The delay after the first look that failed; doubles with each further one.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+/// No delay after a look that failed is longer.
+const MAX_BACKOFF: Duration = Duration::from_mins(5);
+
+/// What every look needs.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) table: Table,
+    pub(super) recorder: Recorder,
+    pub(super) clock: Clock,
+}
+
+/// Why a look failed. Each is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("failed to read Secret '{secret}': {source}")]
+    Read { secret: String, source: Box<kube::Error> },
+    #[error("failed to create Secret '{secret}': {source}")]
+    Create { secret: String, source: Box<kube::Error> },
+    #[error("failed to keep the previous signing key in Secret '{secret}': {source}")]
+    Store { secret: String, source: Box<kube::Error> },
+    #[error("failed to delete Secret '{secret}': {source}")]
+    Delete { secret: String, source: Box<kube::Error> },
+    #[error("failed to read the system's random generator: {0}")]
+    Entropy(getrandom::Error),
+    #[error("failed to generate a signing key: {0}")]
+    Generate(hookwright_signature::InvalidSecret),
+    #[error("failed to write the status: {0}")]
+    Status(#[source] Box<kube::Error>),
+}
+
+/// Looks at every webhook of one watch whenever it, or a Secret that it uses, changes. Ends when
+/// `shutdown` says so and the looks under way are done.
+pub(super) async fn run(context: Arc<Context>, scope: Scope, watch: Watch, shutdown: CancellationToken) {
+    let (reader, writer) = reflector::store();
+    let observing = Arc::clone(&context);
+    let webhooks = watcher(watch.api(&context.client), watcher::Config::default())
+        .default_backoff()
+        .reflect(writer)
+        .filter_map(move |event| {
+            let trigger = match event {
+                Ok(event) => observing.table.observe(scope, event).map(Ok),
+                Err(error) => Some(Err(error)),
+            };
+            std::future::ready(trigger)
+        });
+    let secrets: Api<PartialObjectMeta<Secret>> = watch.api(&context.client);
+    let secrets = watcher(secrets, watcher::Config::default()).default_backoff().touched_objects();
+    let using = Arc::clone(&context);
+    Controller::for_stream(webhooks, reader)
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .watches_stream(secrets, move |secret| using.table.users(&secret))
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(reconcile, |object, error, context| retry(&object, error, &context), context)
+        .for_each(|result| {
+            report(&result);
+            std::future::ready(())
+        })
+        .await;
+}
+
+/// One look at one webhook.
+async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Result<Action, Error> {
+    let Some(id) = inventory::id(&object) else { return Ok(Action::await_change()) };
+    let result = match &object.0 {
+        Ok(webhook) => look(&context, &object, webhook, id).await,
+        Err(unreadable) => {
+            let generation = object.meta().generation;
+            let said = context.table.said(id).unwrap_or_default();
+            let report = Report::unreadable(id, generation, &unreadable.error, &said, context.clock.now());
+            status::publish(&context, id, &object, report).await.map(|()| Action::await_change())
+        }
+    };
+    if let (Err(_), Ok(webhook)) = (&result, &object.0) {
+        // Its events must not be lost, whatever could not be read.
+        context.table.hold(id, webhook);
+    }
+    context.table.looked(id, result.is_ok());
+    result
+}
+
+async fn look(context: &Context, object: &Object, webhook: &Webhook, id: WebhookId) -> Result<Action, Error> {
+    let found = dereference::dereference(context, webhook, id).await?;
+    let now = context.clock.now();
+    let validated = validate::validate(webhook, id, &found, now);
+    let plan = plan::plan(webhook, found, validated, context.table.said(id), now);
+    if apply::apply(context, id, &plan).await? {
+        status::publish(context, id, object, plan.report).await?;
+    }
+    Ok(plan.again.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// When to look again after a look that failed: later each time, and not all at once.
+fn retry(object: &Object, error: &Error, context: &Context) -> Action {
+    let failures = inventory::id(object).map_or(1, |id| context.table.failures(id));
+    let delay = backoff(failures, fastrand::u64(..));
+    tracing::warn!(
+        namespace = object.namespace(), name = object.name_any(), %error,
+        retry_seconds = delay.as_secs(), "failed to reconcile a webhook"
+    );
+    Action::requeue(delay)
+}
+
+/// Doubles with each failure up to [`MAX_BACKOFF`]; `entropy` adds at most a tenth.
+fn backoff(failures: u32, entropy: u64) -> Duration {
+    let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    let delay = doubled.min(MAX_BACKOFF);
+    let jitter = entropy % (u64::try_from(delay.as_millis()).unwrap_or(u64::MAX) / 10 + 1);
+    delay + Duration::from_millis(jitter)
+}
+
+/// Failed looks are reported where their retry is decided; what is left are failing watches.
+fn report<Q: std::error::Error>(
+    result: &Result<(reflector::ObjectRef<Object>, Action), controller::Error<Error, Q>>,
+) {
+    match result {
+        Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+        Err(controller::Error::QueueError(error)) => {
+            tracing::warn!(%error, "failed to watch; trying again");
+        }
+        Err(controller::Error::RunnerError(error)) => tracing::error!(%error, "the controller ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_fails_is_repeated_later_each_time_within_bounds() {
+        let seconds: Vec<_> = [1, 2, 3, 9, 40].map(|failures| backoff(failures, 0).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 4, 256, 300]);
+        for entropy in [1, 77, u64::MAX] {
+            assert!(backoff(40, entropy) <= MAX_BACKOFF + MAX_BACKOFF / 10);
+        }
+    }
+}
