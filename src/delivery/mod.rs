@@ -16,6 +16,8 @@ mod directory;
 mod driver;
 mod flight;
 mod handle;
+#[cfg(test)]
+mod tests;
 
 pub use change::{Attempted, Change, What};
 pub use driver::{Driver, Options};
