@@ -1,0 +1,9 @@
+//! Tests against the real thing: a Kubernetes control plane, the operator as a process, receivers on sockets.
+//!
+//! One binary, so that its tests share one control plane; each test has a namespace of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "the test runner shows it for tests that fail")]
+
+mod control_plane;
+mod support;

@@ -1,0 +1,126 @@
+//! The control plane, with the custom resource definitions of the project.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use hookwright_testbed::{ControlPlane, Error};
+use k8s_openapi::api::core::v1;
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
+use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell, time::timeout};
+
+use super::{DEADLINE, Namespace};
+
+static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
+
+/// The control plane that the tests of this binary share, started by whoever asks first.
+pub async fn cluster() -> &'static Cluster {
+    let cluster = SHARED.get_or_init(async || Cluster::start().await.map_err(|error| error.to_string()));
+    match cluster.await {
+        Ok(cluster) => cluster,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A control plane.
+pub struct Cluster {
+    plane: ControlPlane,
+    namespaces: AtomicU32,
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Cluster {
+    /// One that no other test uses, for what would disturb them: two seconds and half a gigabyte.
+    pub async fn start_private() -> Self {
+        Self::start().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn start() -> Result<Self, Error> {
+        let plane = ControlPlane::start().await?;
+        plane.apply_crds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")).await?;
+        Ok(Self { plane, namespaces: AtomicU32::new(0) })
+    }
+
+    /// A client that may do everything. It belongs to the runtime of its test, so each test makes its own.
+    pub async fn client(&self) -> Client {
+        self.plane.client().await.unwrap()
+    }
+
+    /// A client that presents this bearer token.
+    pub async fn client_with_token(&self, token: &str) -> Client {
+        self.plane.client_with_token(token).await.unwrap()
+    }
+
+    /// The kubeconfig of a user who may do everything.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig()
+    }
+
+    /// Makes a namespace that is `purpose` and a number. It goes with the control plane, or when it is told to.
+    pub async fn namespace(&self, purpose: &str) -> Namespace<'_> {
+        let name = format!("{purpose}-{}", self.namespaces.fetch_add(1, Ordering::Relaxed) + 1);
+        let namespace = v1::Namespace {
+            metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
+            ..v1::Namespace::default()
+        };
+        Api::all(self.client().await).create(&PostParams::default(), &namespace).await.unwrap();
+        Namespace::new(self, name)
+    }
+
+    /// Runs kubectl, whatever it answers.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Output {
+        self.kubectl_with_input(arguments, "").await
+    }
+
+    /// Runs kubectl with something on its standard input.
+    pub async fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::from(self.plane.kubectl());
+        command.args(arguments).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut kubectl = command.spawn().unwrap();
+        let mut stdin = kubectl.stdin.take().unwrap();
+        let output = timeout(DEADLINE, async {
+            let (written, output) = tokio::join!(
+                async move { stdin.write_all(input.as_bytes()).await }, // and closes it
+                kubectl.wait_with_output()
+            );
+            written.and(output)
+        });
+        let output = output.await.unwrap_or_else(|_| panic!("kubectl {arguments:?} took too long")).unwrap();
+        Output {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Kills the API server. Only a private control plane can be borrowed mutably, so no other test notices.
+    pub async fn stop_apiserver(&mut self) {
+        self.plane.stop_apiserver().await.unwrap();
+    }
+
+    /// Starts the API server again, with the same address and data.
+    pub async fn start_apiserver(&mut self) {
+        self.plane.start_apiserver().await.unwrap();
+    }
+}
+
+impl Output {
+    /// The standard output of a program that must succeed.
+    pub fn success(self) -> String {
+        assert!(self.status.success(), "{}: {}{}", self.status, self.stdout, self.stderr);
+        self.stdout
+    }
+}

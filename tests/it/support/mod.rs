@@ -1,0 +1,45 @@
+//! What the tests stand on.
+//!
+//! ```ignore
+//! let cluster = support::cluster().await; // one for the whole binary
+//! let ns = cluster.namespace("retry").await; // a name of its own, whatever other tests do
+//! let receiver = Receiver::answering(|n, _| if n == 1 { StatusCode::BAD_GATEWAY } else { StatusCode::OK }).await;
+//! let operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
+//! ns.apply(&webhook_yaml(&receiver.url())).await;
+//! let requests = receiver.requests(2).await; // waits for them
+//! ```
+
+mod cluster;
+mod namespace;
+#[allow(dead_code, reason = "the operator does not run in a cluster yet")]
+mod operator;
+#[allow(dead_code, reason = "nothing sends in a cluster yet")]
+mod receiver;
+
+pub use cluster::{Cluster, Output, cluster};
+pub use namespace::Namespace;
+#[allow(unused_imports, reason = "the operator does not run in a cluster yet")]
+pub use operator::Operator;
+#[allow(unused_imports, reason = "nothing sends in a cluster yet")]
+pub use receiver::{Receiver, Request};
+
+use std::{fmt::Debug, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+/// How long anything may take that is only waited for. Never decides about success on a machine that is merely slow.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Waits until `probe` answers `Ok`, and panics with what it saw last when that takes too long.
+pub async fn eventually<T, S: Debug>(what: &str, mut probe: impl AsyncFnMut() -> Result<T, S>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    let mut pause = Duration::from_millis(5);
+    loop {
+        match probe().await {
+            Ok(value) => return value,
+            Err(seen) if Instant::now() > deadline => panic!("waited for {what}; seen last: {seen:#?}"),
+            Err(_) => sleep(pause).await,
+        }
+        pause = (pause * 2).min(Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,91 @@
+//! The operator as a process.
+
+use std::{
+    process::{Command, ExitStatus},
+    sync::Arc,
+};
+
+use hookwright_testbed::{Folder, Output, Process, Signal};
+
+use super::{Cluster, DEADLINE, Namespace};
+
+/// What the operator says once it serves requests; its address follows.
+const LISTENING: &str = "listening on ";
+
+/// A running operator that serves one namespace. Its log is shown when the test fails.
+pub struct Operator {
+    process: Process,
+    folder: Arc<Folder>,
+    command: Command,
+    starts: u32,
+    url: String,
+}
+
+impl Operator {
+    /// Starts it, with further arguments, and waits until it serves requests.
+    pub async fn start(cluster: &Cluster, namespace: &Namespace<'_>, arguments: &[&str]) -> Self {
+        let folder = Folder::temporary().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
+        command
+            .args(["operator", "--listen", "127.0.0.1:0", "--namespace", namespace.name(), "--data"])
+            .arg(folder.path().join("data"))
+            .args(arguments)
+            .env("KUBECONFIG", cluster.kubeconfig());
+        let (process, url) = start(&folder, &command, 1).await;
+        Self { process, folder, command, starts: 1, url }
+    }
+
+    /// The address of its API, such as `http://127.0.0.1:40123`. A new one after each start.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it has logged since it was started last.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn sigterm(&mut self) -> ExitStatus {
+        self.end(Signal::Terminate).await
+    }
+
+    /// Ends it at once, as a crash would.
+    pub async fn kill(&mut self) -> ExitStatus {
+        self.end(Signal::Kill).await
+    }
+
+    /// Starts it again, on the same data.
+    pub async fn restart(&mut self) {
+        self.starts += 1;
+        (self.process, self.url) = start(&self.folder, &self.command, self.starts).await;
+    }
+
+    async fn end(&mut self, signal: Signal) -> ExitStatus {
+        self.process.signal(signal).unwrap();
+        self.process.ended(DEADLINE).await.unwrap()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the operator logged:\n{}", self.log());
+        }
+    }
+}
+
+async fn start(folder: &Arc<Folder>, command: &Command, nth: u32) -> (Process, String) {
+    let mut process = Process::start(folder, &format!("operator-{nth}"), command, Output::Log).unwrap();
+    let serves = process.until("listening", DEADLINE, async |process| url(&process.log()).is_some());
+    serves.await.unwrap_or_else(|error| panic!("{error}"));
+    let url = url(&process.log()).unwrap();
+    (process, url)
+}
+
+/// The address in a log, once its line is complete.
+fn url(log: &str) -> Option<String> {
+    let (_, rest) = log.split_once(LISTENING)?;
+    let end = rest.find(|c: char| c.is_whitespace() || c == '"')?;
+    Some(rest[..end].to_owned())
+}
