@@ -170,7 +170,8 @@ pub struct Retention {
     /// Ended deliveries, and events without unfinished ones, older than this are removed.
     pub age: Duration,
     /// The database may grow to this size, in bytes; the oldest ended deliveries make room.
-    /// Where there is nothing to remove, publishing is refused.
+    /// Where there is nothing to remove, publishing is refused. Outcomes are written all the same,
+    /// beyond it without what receivers answered.
     pub max_bytes: u64,
 }
 
@@ -205,7 +206,9 @@ pub enum Error {
         known: i64,
     },
     /// Not a database, or damaged.
-    #[error("the database {path} is damaged: {detail}")]
+    #[error(
+        "the database {path} is damaged ({detail}); restore it from a copy, or move it away to begin an empty one"
+    )]
     Damaged {
         /// The file.
         path: String,

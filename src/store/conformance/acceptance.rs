@@ -44,7 +44,7 @@ pub(in crate::store) async fn another_event_under_the_same_id_is_a_conflict(open
 pub(in crate::store) async fn ids_are_forgotten_after_a_day(open: Open) {
     let log = Log::new(open);
     let first = log.publish("evt_1", &[1]).await;
-    log.clock.advance(Duration::from_secs(23 * 3600));
+    log.clock.advance(Duration::from_hours(23));
     assert!(log.publish("evt_1", &[1]).await.duplicate);
     log.clock.advance(Duration::from_secs(3601));
     let second = log.publish("evt_1", &[1]).await;
@@ -93,7 +93,7 @@ pub(in crate::store) async fn an_origin_makes_one_delivery(open: Open) {
     let mut log = Log::new(open);
     let asked = Publish { origin: Some(origin(7)), ..event("", &[1]) };
     let first = log.try_publish(asked.clone()).await.unwrap();
-    log.clock.advance(Duration::from_secs(48 * 3600));
+    log.clock.advance(Duration::from_hours(48));
     let again = log.try_publish(asked).await.unwrap();
     assert!(!first.duplicate && again.duplicate);
     assert_eq!((&first.deliveries, &first.event_id), (&again.deliveries, &again.event_id));
@@ -106,7 +106,7 @@ pub(in crate::store) async fn an_origin_gets_the_delivery_that_its_event_already
     let mut log = Log::new(open);
     let first = log.publish("evt_1", &[1, 2]).await;
     log.accepted();
-    log.clock.advance(Duration::from_secs(48 * 3600));
+    log.clock.advance(Duration::from_hours(48));
     for number in [7, 8] {
         let asked = Publish { origin: Some(origin(number)), ..event("evt_1", &[2]) };
         let receipt = log.try_publish(asked).await.unwrap();

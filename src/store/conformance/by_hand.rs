@@ -29,7 +29,7 @@ pub(in crate::store) async fn a_retry_makes_an_ended_delivery_due_with_a_fresh_b
     assert_eq!((summary.pending, summary.retrying, summary.delivered, summary.failed), (0, 0, 3, 0));
 
     let pending = log.delivery("waiting", 1).await;
-    log.record(failure(pending, now, now + std::time::Duration::from_secs(3600))).await;
+    log.record(failure(pending, now, now + std::time::Duration::from_hours(1))).await;
     log.handle.retry(pending.id).await.unwrap().unwrap();
     let told = log.accepted();
     assert!(told[0].due <= log.clock.now(), "a waiting delivery is due now");

@@ -21,7 +21,7 @@ pub(in crate::store) type Open = fn(&Path, Retention, Clock) -> (Handle, Notices
 
 /// Keeps everything that a test writes.
 pub(in crate::store) const AMPLE: Retention =
-    Retention { age: Duration::from_secs(7 * 24 * 3600), max_bytes: 256 * 1024 * 1024 };
+    Retention { age: Duration::from_hours(7 * 24), max_bytes: 256 * 1024 * 1024 };
 
 /// A store under test.
 pub(in crate::store) struct Log {

@@ -2,8 +2,13 @@
 
 pub(super) mod acceptance;
 pub(super) mod by_hand;
+pub(super) mod durability;
+pub(super) mod killed;
 pub(super) mod log;
+pub(super) mod model;
+pub(super) mod queries;
 pub(super) mod records;
+pub(super) mod retention;
 pub(super) mod unfinished;
 
 /// Makes a test of each function of the suite, for the store that `$open` (a [`log::Open`]) opens.
@@ -36,6 +41,35 @@ macro_rules! conformance_of {
                 a_deleted_webhook_loses_its_unfinished_deliveries,
                 webhooks_that_are_not_known_lose_their_unfinished_deliveries,
                 a_gone_receiver_is_remembered;
+            queries:
+                lists_are_newest_first_in_pages,
+                lists_narrow_to_what_is_asked_for,
+                the_summary_names_the_last_attempt_and_the_last_failure;
+            retention:
+                what_is_older_than_the_log_is_kept_goes_once_it_has_ended,
+                a_full_log_refuses_events_and_takes_them_again_when_deliveries_have_ended,
+                an_id_is_remembered_for_a_day_even_where_its_event_has_gone,
+                what_a_deleted_webhook_leaves_goes_altogether;
+            durability:
+                what_was_answered_is_there_after_an_orderly_end,
+                nothing_is_taken_after_the_end,
+                ids_go_on_growing_after_a_restart;
+        }
+
+        #[test]
+        fn whatever_is_done_the_log_agrees_with_a_simple_model() {
+            $crate::store::conformance::model::check($open);
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn what_was_answered_outlives_a_killed_process() {
+            $crate::store::conformance::killed::check($open, module_path!()).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        #[ignore = "publishes until it is killed; another test runs it as a process of its own"]
+        async fn publishes_until_it_is_killed() {
+            $crate::store::conformance::killed::publish_until_killed($open).await;
         }
     };
 }

@@ -25,7 +25,7 @@ pub(in crate::store) async fn pages_follow_the_order_of_falling_due_and_break_ti
         pending.attempts = 1;
         expected.push(pending);
     }
-    expected.sort_by_key(|pending| pending.position());
+    expected.sort_by_key(Pending::position);
 
     let (mut found, mut after) = (Vec::<Pending>::new(), None);
     loop {

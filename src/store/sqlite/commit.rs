@@ -18,6 +18,8 @@ pub(super) struct Commit<'a> {
     pub now: Time,
     /// How many bytes publishes may still take.
     pub room: u64,
+    /// Whether records go without what the receiver answered.
+    pub sheds: bool,
     /// Publishes refused, as there was no room.
     pub refused: usize,
     pub ledger: Ledger,

@@ -29,5 +29,6 @@ fn classify(path: &Path, action: &'static str, error: &rusqlite::Error) -> Error
 /// Whether the error says that written data may not have reached the disk although a later
 /// `fsync` will not report it again.
 pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_FSYNC)
+    let failed = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
+    error.sqlite_error().is_some_and(|error| failed.contains(&error.extended_code))
 }

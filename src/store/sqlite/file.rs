@@ -4,15 +4,18 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::{fault, reader, schema};
-use crate::store::{Error, Retention};
+use crate::store::Error;
 
 /// The whole of a database up to this size is checked when it is opened, which takes about a
 /// second; of a larger one only what every commit needs. Damage elsewhere shows when it is read.
 const CHECKED_WHOLE: u64 = 256 * 1024 * 1024;
+/// How long the writer waits for a lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// The write-ahead log is copied into the database once it has so many pages.
 const CHECKPOINT_PAGES: u32 = 4000;
 /// A write-ahead log that has grown beyond this is cut back, in bytes.
@@ -25,14 +28,14 @@ pub(super) struct Lock {
 }
 
 /// Takes the database for this process, and makes it where there is none.
-pub(super) fn open(path: &Path, retention: Retention) -> Result<(Lock, Connection), Error> {
+pub(super) fn open(path: &Path) -> Result<(Lock, Connection), Error> {
     let failed = |action| {
         move |error: io::Error| Error::Io { action, detail: format!("{error} ({})", path.display()) }
     };
     create_directory(path).map_err(failed("create the database's directory"))?;
     let lock = lock(path)?;
     create(path).map_err(failed("create the database"))?;
-    let mut connection = connect(path, retention).map_err(fault::at(path, "open the database"))?;
+    let mut connection = connect(path).map_err(fault::at(path, "open the database"))?;
     schema::migrate(&mut connection, path, schema::STEPS)?;
     check(&connection, path)?;
     Ok((lock, connection))
@@ -90,9 +93,11 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn connect(path: &Path, retention: Retention) -> rusqlite::Result<Connection> {
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // Nobody else writes; a checkpoint waits for readers.
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(reader::STATEMENTS);
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -102,9 +107,6 @@ fn connect(path: &Path, retention: Retention) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", false)?;
     // Free pages are used again rather than given back: the volume is sized for the quota anyway,
     // and moving pages to the end and away costs writes.
-    let page_size: u64 = page_size(&connection)?;
-    let pages = i64::try_from(retention.max_bytes / page_size).unwrap_or(i64::MAX);
-    connection.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
     Ok(connection)
 }
 

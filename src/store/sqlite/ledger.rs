@@ -1,6 +1,6 @@
 //! The rows of `webhooks` that one transaction touches: read once, counted in memory, written once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use hookwright_engine::id::{DeliveryId, WebhookId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,7 +9,7 @@ use super::row;
 use crate::store::Group;
 
 /// A row of `webhooks`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Account {
     pub webhook: WebhookId,
     pub pending: i64,
@@ -62,7 +62,20 @@ impl Account {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     numbers: HashMap<WebhookId, i64>,
-    accounts: HashMap<i64, Account>,
+    entries: HashMap<i64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// As it was read.
+    stored: Account,
+    account: Account,
+}
+
+impl Entry {
+    const fn new(stored: Account) -> Self {
+        Self { stored, account: stored }
+    }
 }
 
 impl Ledger {
@@ -76,7 +89,7 @@ impl Ledger {
             .execute([webhook.uid().as_bytes()])?;
         let number = connection.last_insert_rowid();
         self.numbers.insert(webhook, number);
-        self.accounts.insert(number, Account::new(webhook));
+        self.entries.insert(number, Entry::new(Account::new(webhook)));
         Ok(number)
     }
 
@@ -96,21 +109,24 @@ impl Ledger {
 
     /// The account with this number, to be changed.
     pub(super) fn account(&mut self, connection: &Connection, number: i64) -> rusqlite::Result<&mut Account> {
-        use std::collections::hash_map::Entry;
-        match self.accounts.entry(number) {
-            Entry::Occupied(account) => Ok(account.into_mut()),
-            Entry::Vacant(vacant) => Ok(vacant.insert(read(connection, number)?)),
-        }
+        let entry = match self.entries.entry(number) {
+            hash_map::Entry::Occupied(occupied) => occupied.into_mut(),
+            hash_map::Entry::Vacant(vacant) => vacant.insert(Entry::new(read(connection, number)?)),
+        };
+        Ok(&mut entry.account)
     }
 
-    /// Writes the accounts back.
+    /// Writes back the accounts that have changed.
     pub(super) fn write(self, connection: &Connection) -> rusqlite::Result<()> {
         let mut update = connection.prepare_cached(
             "UPDATE webhooks SET pending = ?2, retrying = ?3, delivered = ?4, failed = ?5, last = ?6,
                  last_failure = ?7, last_failure_attempt = ?8, gone_generation = ?9, removed = ?10
              WHERE number = ?1",
         )?;
-        for (number, account) in self.accounts {
+        for (number, Entry { stored, account }) in self.entries {
+            if account == stored {
+                continue;
+            }
             let Account {
                 webhook: _,
                 pending,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::queue::Queue;
@@ -49,7 +50,8 @@ pub struct Options {
     pub clock: Clock,
 }
 
-/// The running store. Ends by itself with the last [`Handle`], in order with [`Service::shutdown`].
+/// The running store. [`Service::shutdown`] ends it in order; dropped, it runs on until the last
+/// [`Handle`] is dropped too.
 #[derive(Debug)]
 pub struct Service {
     queue: Queue,
@@ -59,8 +61,16 @@ pub struct Service {
 
 /// Opens the store and starts its writer.
 pub fn open(options: Options) -> Result<(Handle, Notices, Service), Error> {
+    let (lock, connection) = file::open(&options.path)?;
+    start(options, lock, connection)
+}
+
+fn start(
+    options: Options,
+    lock: file::Lock,
+    connection: Connection,
+) -> Result<(Handle, Notices, Service), Error> {
     let Options { path, retention, clock } = options;
-    let (lock, connection) = file::open(&path, retention)?;
     let readers = reader::Readers::open(&path)?;
     let (queue, messages) = Queue::new();
     let (notices, notified) = mpsc::channel(MAX_NOTICES);
@@ -85,6 +95,7 @@ pub fn open(options: Options) -> Result<(Handle, Notices, Service), Error> {
 
 impl Service {
     /// Carries out what waits, answers it, and closes the database. Nothing is taken afterwards.
+    /// The driver's [`Notices`] must be drained meanwhile, or dropped.
     pub async fn shutdown(self) -> Result<(), Error> {
         let Self { queue, readers, writer } = self;
         queue.close();

@@ -231,6 +231,7 @@ impl Commit<'_> {
     }
 }
 
+/// An origin has one target; had it more, the first one would count.
 fn note_origin(
     connection: &Connection,
     origin: Uuid,
@@ -239,7 +240,9 @@ fn note_origin(
     made: bool,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO origins (origin, delivery, event, made) VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached(
+            "INSERT OR IGNORE INTO origins (origin, delivery, event, made) VALUES (?1, ?2, ?3, ?4)",
+        )?
         .execute(params![origin.as_bytes(), row::number(delivery), row::key(event), made])?;
     Ok(())
 }

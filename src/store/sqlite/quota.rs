@@ -1,13 +1,12 @@
 //! How much of the database's size is in use, and what may still be added.
 //!
 //! Publishing is refused a little before the quota is reached: what is left is for records of
-//! attempts, which end deliveries, which retention can then remove.
+//! attempts, which end deliveries, which retention can then remove. Records are written even where
+//! that is used up, as nothing would ever end otherwise, but without what receivers answered.
 
 use rusqlite::Connection;
 
 use super::file;
-use crate::store::Command;
-use crate::store::queue::Request;
 
 /// The reserve for everything but publishes: this part of the quota, at most [`MAX_RESERVE`].
 const RESERVE_PART: u64 = 16;
@@ -19,7 +18,7 @@ const SCARCE_PART: u64 = 16;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quota {
     page_size: u64,
-    /// For everything; SQLite itself keeps it.
+    /// For everything.
     all: u64,
     /// For publishes.
     publishing: u64,
@@ -30,36 +29,6 @@ pub(super) struct Quota {
 pub(super) struct Pages {
     pub used: u64,
     pub free: u64,
-}
-
-/// About how many bytes a transaction takes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Need {
-    requests: u64,
-    commands: u64,
-}
-
-impl Need {
-    pub(super) fn of<'a>(
-        commands: impl Iterator<Item = &'a Command>,
-        requests: impl Iterator<Item = &'a Request>,
-    ) -> Self {
-        /// A row of `attempts`, and what its delivery may take in more indexes.
-        const ROW: usize = 256;
-        let size = |command: &Command| match command {
-            Command::Record(record) => {
-                ROW + record.attempt.as_ref().map_or(0, |attempt| attempt.response.len())
-            }
-            Command::Load { .. }
-            | Command::CancelWebhook(_)
-            | Command::CancelOthers(_)
-            | Command::Gone { .. } => ROW,
-        };
-        Self {
-            requests: requests.map(|request| request.size() as u64).sum(),
-            commands: commands.map(|command| size(command) as u64).sum(),
-        }
-    }
 }
 
 impl Quota {
@@ -84,12 +53,14 @@ impl Quota {
         Ok(self.in_bytes(self.publishing.saturating_sub(used)))
     }
 
-    /// Whether there is room for a transaction.
-    pub(super) fn has(&self, connection: &Connection, need: Need) -> rusqlite::Result<bool> {
-        let used = self.in_bytes(Pages::read(connection)?.used);
-        let Need { requests, commands } = need;
-        let publishing = requests == 0 || used + requests <= self.in_bytes(self.publishing);
-        Ok(publishing && used + requests + commands <= self.in_bytes(self.all))
+    /// Whether publishes that take about so many bytes have room.
+    pub(super) fn has(&self, connection: &Connection, bytes: u64) -> rusqlite::Result<bool> {
+        Ok(bytes == 0 || bytes <= self.room(connection)?)
+    }
+
+    /// Whether even the reserve is used up.
+    pub(super) fn is_exceeded(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        Ok(Pages::read(connection)?.used > self.all)
     }
 
     /// Whether room is to be made before it is needed.

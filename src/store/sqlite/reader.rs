@@ -17,7 +17,7 @@ use super::{fault, ledger, listing, row};
 use crate::store::{Delivery, Error, Query, Summary};
 
 /// How many reads run at once; further ones wait.
-const CONNECTIONS: usize = 4;
+const CONNECTIONS: u32 = 4;
 /// How long a read waits for a lock. Readers and the writer wait for each other only while a
 /// database is opened or closed.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ impl Readers {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             path: path.into(),
-            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+            slots: Arc::new(Semaphore::new(CONNECTIONS as usize)),
             idle: Arc::new(Mutex::new(idle)),
         })
     }
@@ -48,9 +48,10 @@ impl Readers {
     /// Ends reading; reads under way are finished.
     pub(super) async fn close(&self) {
         // With every slot in hand, nobody reads.
-        drop(self.slots.acquire_many(u32::try_from(CONNECTIONS).unwrap_or(u32::MAX)).await);
+        let all = self.slots.acquire_many(CONNECTIONS).await;
         self.slots.close();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(all);
     }
 
     async fn read<T: Send + 'static>(

@@ -1,6 +1,6 @@
 //! Writing down what became of deliveries.
 
-use hookwright_engine::attempt::Verdict;
+use hookwright_engine::attempt::{Attempt, Verdict};
 use hookwright_engine::delivery::{Record, State};
 
 use super::commit::Commit;
@@ -18,7 +18,8 @@ impl Commit<'_> {
         let mut row = decide(&stored, record);
         if let Some(attempt) = &record.attempt {
             row.attempts = stored.attempts + 1;
-            row::insert_attempt(self.connection, row.id, row.attempts, attempt)?;
+            let response = if self.sheds { &[] } else { attempt.response.as_slice() };
+            row::insert_attempt(self.connection, row.id, row.attempts, attempt, response)?;
             let account = self.ledger.account(self.connection, row.webhook)?;
             account.last = Some(row.id);
             match attempt.outcome.verdict() {
@@ -33,8 +34,13 @@ impl Commit<'_> {
 
     fn is_written(&self, record: &Record, stored: &DeliveryRow) -> rusqlite::Result<bool> {
         match &record.attempt {
-            Some(attempt) if record.attempts <= stored.attempts => {
-                Ok(row::attempt(self.connection, record.id, record.attempts)?.as_ref() == Some(attempt))
+            Some(Attempt { started, elapsed, outcome, response: _ })
+                if record.attempts <= stored.attempts =>
+            {
+                let written = row::attempt(self.connection, record.id, record.attempts)?;
+                Ok(written.is_some_and(|written| {
+                    (written.started, written.elapsed, &written.outcome) == (*started, *elapsed, outcome)
+                }))
             }
             Some(_) | None => Ok(false),
         }

@@ -171,13 +171,15 @@ pub(super) fn attempts(connection: &Connection, id: DeliveryId) -> rusqlite::Res
         .collect()
 }
 
+/// Appends an attempt, with as much of the response as is to be kept.
 pub(super) fn insert_attempt(
     connection: &Connection,
     id: DeliveryId,
     attempt_number: u32,
     attempt: &Attempt,
+    response: &[u8],
 ) -> rusqlite::Result<()> {
-    let Attempt { started, elapsed, outcome, response } = attempt;
+    let Attempt { started, elapsed, outcome, response: _ } = attempt;
     let (status, retry_after, reason, message) = match outcome {
         Outcome::Responded { status, retry_after } => (Some(*status), *retry_after, None, None),
         Outcome::Failed(Failure { reason, message }) => {

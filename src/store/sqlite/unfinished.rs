@@ -87,9 +87,10 @@ fn unfinished(
         .collect()
 }
 
+/// The webhooks that are not known to be deleted, or not rid of their unfinished deliveries yet.
 fn webhooks(connection: &Connection) -> rusqlite::Result<Vec<(i64, WebhookId)>> {
     connection
-        .prepare_cached("SELECT number, uid FROM webhooks")?
+        .prepare_cached("SELECT number, uid FROM webhooks WHERE NOT removed OR pending + retrying > 0")?
         .query_map([], |row| Ok((row.get(0)?, row::webhook_id(row, 1)?)))?
         .collect()
 }

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 
 use super::commit::{Commit, Progress};
 use super::ledger::Ledger;
-use super::quota::{Need, Pages, Quota};
+use super::quota::{Pages, Quota};
 use super::retention::{Reason, STEP, Step, Walk};
 use super::{fault, file};
 use crate::clock::Clock;
@@ -223,7 +223,7 @@ impl Writer {
         let now = self.parts.clock.now();
         let counters = &self.parts.counters;
         let backlog = self.backlog.iter().take(MAX_COMMANDS).map(|(command, _)| command);
-        let need = Need::of(backlog.clone(), requests.iter().map(|(request, _)| request));
+        let need = requests.iter().map(|(request, _)| request.size() as u64).sum();
         let transaction = begin(&self.parts.connection)?;
         let removed = self.walk.make_room(&transaction, now, || self.quota.has(&transaction, need))?;
         let mut commit = Commit {
@@ -232,6 +232,7 @@ impl Writer {
             now,
             room: self.quota.room(&transaction)?,
             refused: 0,
+            sheds: self.quota.is_exceeded(&transaction)?,
             ledger: Ledger::default(),
             notices: Vec::new(),
         };

@@ -1,0 +1,295 @@
+//! Random work on a store and on a model of it, which must agree.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use hookwright_engine::delivery::{Pending, Record, State};
+use hookwright_engine::id::DeliveryId;
+use hookwright_engine::time::Time;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::log::{Log, Open, answered, event, origin, webhook};
+use crate::store::{Command, Group, Publish, Query};
+
+const WEBHOOKS: u128 = 3;
+
+/// Something done to a store. Deliveries are named by their place among those made so far.
+#[derive(Clone, Debug)]
+enum Step {
+    Publish { id: u8, targets: Vec<u128>, origin: Option<u128> },
+    Record { delivery: usize, status: u16, end: End, stale: bool },
+    Retry(usize),
+    Cancel(usize),
+    Replay { of: usize, target: u128, origin: u128 },
+    CancelWebhook(u128),
+    CancelOthers(Vec<u128>),
+    Reopen,
+}
+
+/// Where a record says that its delivery stands.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Later,
+    Delivered,
+    Failed,
+    DeadLettered,
+    Uncharged,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let target = 0..WEBHOOKS;
+    let targets = prop::sample::subsequence((0..WEBHOOKS).collect::<Vec<_>>(), 0..=3);
+    let end = prop_oneof![
+        Just(End::Later),
+        Just(End::Delivered),
+        Just(End::Failed),
+        Just(End::DeadLettered),
+        Just(End::Uncharged)
+    ];
+    let step = prop_oneof![
+        6 => (0..12_u8, targets.clone()).prop_map(|(id, targets)| Step::Publish { id, targets, origin: None }),
+        2 => (0..12_u8, target.clone(), 0..6_u128)
+            .prop_map(|(id, target, origin)| Step::Publish { id, targets: vec![target], origin: Some(origin) }),
+        8 => (0..40_usize, prop_oneof![Just(200_u16), Just(500)], end, any::<bool>())
+            .prop_map(|(delivery, status, end, stale)| Step::Record { delivery, status, end, stale }),
+        2 => (0..40_usize).prop_map(Step::Retry),
+        2 => (0..40_usize).prop_map(Step::Cancel),
+        1 => (0..40_usize, target.clone(), 0..6_u128)
+            .prop_map(|(of, target, origin)| Step::Replay { of, target, origin }),
+        1 => target.prop_map(Step::CancelWebhook),
+        1 => targets.prop_map(Step::CancelOthers),
+        1 => Just(Step::Reopen),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// A delivery as the model knows it.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    event: u8,
+    pending: Pending,
+    state: State,
+    /// The budget before the last retry by hand: what an attempt under way then knows of.
+    stale_budget: u32,
+}
+
+impl Known {
+    const fn group(&self) -> Group {
+        match self.state {
+            State::Pending { .. } if self.pending.attempts == 0 => Group::Pending,
+            State::Pending { .. } => Group::Retrying,
+            State::Delivered => Group::Delivered,
+            State::Failed | State::DeadLettered => Group::Failed,
+            State::Canceled => Group::Canceled,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    deliveries: BTreeMap<DeliveryId, Known>,
+    /// The deliveries made with an event.
+    events: BTreeMap<u8, Vec<DeliveryId>>,
+    origins: BTreeMap<u128, DeliveryId>,
+    /// Grows with each attempt, so that no two are the same.
+    now: i64,
+}
+
+pub(in crate::store) fn check(open: Open) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(&steps(), |steps| {
+            runtime.block_on(run(open, steps));
+            Ok(())
+        })
+        .unwrap();
+}
+
+async fn run(open: Open, steps: Vec<Step>) {
+    let mut log = Log::new(open);
+    let mut model = Model { now: log.clock.now().as_millis(), ..Model::default() };
+    for step in steps {
+        if matches!(step, Step::Reopen) {
+            log = log.reopen().await;
+        } else {
+            model.step(&mut log, step).await;
+        }
+        log.settled().await;
+    }
+    model.compare(&mut log).await;
+    model.compare(&mut log.reopen().await).await;
+}
+
+impl Model {
+    async fn step(&mut self, log: &mut Log, step: Step) {
+        match step {
+            Step::Publish { id, targets, origin: None } => self.publish(log, id, &targets).await,
+            Step::Publish { id, targets, origin: Some(by) } => self.send(log, id, targets[0], by).await,
+            Step::Record { delivery, status, end, stale } => {
+                if let Some(id) = self.nth(delivery) {
+                    let record = self.record(id, status, end, stale);
+                    log.record(record).await;
+                }
+            }
+            Step::Retry(delivery) => {
+                let Some(id) = self.nth(delivery) else { return };
+                log.handle.retry(id).await.unwrap().unwrap();
+                let told = log.accepted();
+                let known = self.deliveries.get_mut(&id).unwrap();
+                known.stale_budget = known.pending.budget_from;
+                let budget_from = known.pending.attempts;
+                known.pending = Pending { budget_from, due: told[0].due, ..known.pending };
+                known.state = State::Pending { due: told[0].due };
+                assert_eq!(told, [known.pending]);
+            }
+            Step::Cancel(delivery) => {
+                let Some(id) = self.nth(delivery) else { return };
+                log.handle.cancel(id).await.unwrap().unwrap();
+                self.cancel(log, |known| known.pending.id == id);
+            }
+            Step::Replay { of, target, origin: by } => {
+                let Some(of) = self.nth(of) else { return };
+                let id = log.handle.replay(of, webhook(target), origin(by)).await.unwrap().unwrap();
+                let event = self.deliveries[&of].event;
+                if !self.origins.contains_key(&by) {
+                    assert_eq!(self.made(log, event), [id]);
+                }
+                assert_eq!(*self.origins.entry(by).or_insert(id), id);
+            }
+            Step::CancelWebhook(target) => {
+                log.command(Command::CancelWebhook(webhook(target))).await;
+                self.cancel(log, |known| known.pending.webhook == webhook(target));
+            }
+            Step::CancelOthers(targets) => {
+                let others: HashSet<_> = targets.into_iter().map(webhook).collect();
+                log.command(Command::CancelOthers(others.clone())).await;
+                self.cancel(log, |known| !others.contains(&known.pending.webhook));
+            }
+            Step::Reopen => unreachable!("needs the log itself"),
+        }
+        assert!(log.notices().is_empty());
+    }
+
+    fn nth(&self, place: usize) -> Option<DeliveryId> {
+        self.deliveries.keys().nth(place % self.deliveries.len().max(1)).copied()
+    }
+
+    async fn publish(&mut self, log: &mut Log, id: u8, targets: &[u128]) {
+        let receipt = log.publish(&format!("evt_{id}"), targets).await;
+        assert_eq!(receipt.duplicate, self.events.contains_key(&id));
+        if !receipt.duplicate {
+            let made = self.made(log, id);
+            assert_eq!(made.len(), targets.len());
+            self.events.insert(id, made);
+        }
+        assert_eq!(receipt.deliveries, self.events[&id]);
+    }
+
+    async fn send(&mut self, log: &mut Log, id: u8, target: u128, by: u128) {
+        let asked = Publish { origin: Some(origin(by)), ..event(&format!("evt_{id}"), &[target]) };
+        let receipt = log.try_publish(asked).await.unwrap();
+        let [delivery] = receipt.deliveries[..] else { panic!("expected one, got {receipt:?}") };
+        let sent = |known: &Known| known.event == id && known.pending.webhook == webhook(target);
+        if let Some(first) = self.origins.get(&by) {
+            assert_eq!((receipt.duplicate, delivery), (true, *first));
+        } else if self.deliveries.values().any(sent) {
+            assert!(receipt.duplicate && sent(&self.deliveries[&delivery]));
+        } else {
+            assert_eq!(receipt.duplicate, self.events.contains_key(&id));
+            let made = self.made(log, id);
+            assert_eq!(made, [delivery]);
+            self.events.entry(id).or_insert(made);
+        }
+        self.origins.entry(by).or_insert(delivery);
+    }
+
+    /// Takes over the deliveries that the driver was told of.
+    fn made(&mut self, log: &mut Log, event: u8) -> Vec<DeliveryId> {
+        let made = log.accepted().into_iter().map(|pending| {
+            let state = State::Pending { due: pending.due };
+            (pending.id, Known { event, pending, state, stale_budget: 0 })
+        });
+        let made: Vec<_> = made.collect();
+        self.deliveries.extend(made.iter().copied());
+        made.into_iter().map(|(id, _)| id).collect()
+    }
+
+    fn record(&mut self, id: DeliveryId, status: u16, end: End, stale: bool) -> Record {
+        self.now += 1;
+        let now = Time::from_millis(self.now);
+        let due = now + Duration::from_mins(1);
+        let known = self.deliveries.get_mut(&id).unwrap();
+        let budget_from = if stale { known.stale_budget } else { known.pending.budget_from };
+        let (to, attempt) = match end {
+            End::Later => (State::Pending { due }, Some(answered(status, now))),
+            End::Delivered => (State::Delivered, Some(answered(status, now))),
+            End::Failed => (State::Failed, Some(answered(status, now))),
+            End::DeadLettered => (State::DeadLettered, Some(answered(status, now))),
+            End::Uncharged => (State::Pending { due }, None),
+        };
+        let attempts = known.pending.attempts + u32::from(attempt.is_some());
+        let overtaken = known.state.is_final() || budget_from < known.pending.budget_from;
+        if to == State::Delivered || !overtaken {
+            known.state = to;
+        }
+        if let State::Pending { due } = known.state {
+            known.pending.due = due;
+        }
+        known.pending.attempts = attempts;
+        let Pending { event, webhook, .. } = known.pending;
+        Record { id, event, webhook, attempts, budget_from, state: to, at: now, attempt }
+    }
+
+    /// Deliveries are canceled, and the driver is told so.
+    fn cancel(&mut self, log: &mut Log, which: impl Fn(&Known) -> bool) {
+        let unfinished = self.deliveries.values_mut().filter(|known| !known.state.is_final() && which(known));
+        let mut expected = Vec::new();
+        for known in unfinished {
+            known.state = State::Canceled;
+            expected.push(known.pending);
+        }
+        let mut canceled = log.canceled();
+        canceled.sort_by_key(|pending| pending.id);
+        assert_eq!(canceled, expected);
+    }
+
+    async fn compare(&self, log: &mut Log) {
+        for (id, known) in &self.deliveries {
+            let found = log.handle.delivery(*id).await.unwrap().unwrap();
+            assert_eq!((found.state, found.attempts), (known.state, known.pending.attempts), "{id}");
+            let numbers = log.handle.attempts(*id).await.unwrap().into_iter().map(|(number, _)| number);
+            assert!(numbers.eq(1..=known.pending.attempts), "{id}");
+        }
+        for (by, id) in &self.origins {
+            assert_eq!(log.handle.delivery_of(origin(*by)).await.unwrap().unwrap().id, *id);
+        }
+        for target in 0..WEBHOOKS {
+            self.compare_webhook(log, target).await;
+        }
+    }
+
+    async fn compare_webhook(&self, log: &mut Log, target: u128) {
+        let of = || self.deliveries.values().filter(|known| known.pending.webhook == webhook(target));
+        let mut unfinished: Vec<_> =
+            of().filter(|known| !known.state.is_final()).map(|k| k.pending).collect();
+        unfinished.sort_by_key(Pending::position);
+        assert_eq!(log.load(target, None, 1000).await.pending, unfinished);
+
+        let count = |group| of().filter(|known| known.group() == group).count() as u64;
+        let summary = log.handle.summary(webhook(target)).await.unwrap();
+        let counted = [summary.pending, summary.retrying, summary.delivered, summary.failed];
+        let groups = [Group::Pending, Group::Retrying, Group::Delivered, Group::Failed];
+        assert_eq!(counted, groups.map(count), "the summary equals a recount");
+        let retrying = unfinished.iter().filter(|pending| pending.attempts > 0);
+        assert_eq!(summary.next_retry, retrying.map(|pending| pending.due).min());
+
+        for group in [groups.as_slice(), &[Group::Canceled]].concat() {
+            let query = Query { group: Some(group), limit: 1000, ..Query::default() };
+            let found = log.handle.deliveries(webhook(target), query).await.unwrap();
+            let expected = of().filter(|known| known.group() == group).map(|known| known.pending.id).rev();
+            assert!(found.iter().map(|delivery| delivery.id).eq(expected), "{group:?}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The plans of the queries whose cost must not grow with the log.
+
+use rusqlite::Connection;
+
+use super::Group;
+use crate::store::sqlite::{listing, reader, schema, unfinished};
+
+/// SQLite's plan of a query, a line a step.
+fn plan(sql: &str) -> String {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection, std::path::Path::new("log.db"), schema::STEPS).unwrap();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let parameters = std::iter::repeat_n(rusqlite::types::Null, statement.parameter_count());
+    let steps = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3));
+    steps.unwrap().map(Result::unwrap).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn pages_of_unfinished_deliveries_begin_at_their_place_and_need_no_sorting() {
+    let plan = plan(unfinished::PAGE);
+    assert!(plan.contains("USING INDEX deliveries_unfinished (webhook=? AND at>?)"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn the_next_retry_is_found_by_its_index() {
+    let plan = plan(reader::NEXT_RETRY);
+    assert!(plan.contains("INDEX deliveries_retrying (webhook=?)"), "{plan}");
+}
+
+#[test]
+fn lists_go_along_an_index_from_where_the_last_page_ended() {
+    for query in [(None, None), (Some(Group::Delivered), None), (Some(Group::Failed), None)] {
+        let plan = plan(&listing::sql(listing::sources(query.0, query.1)));
+        assert!(plan.contains("(webhook=? AND rowid>? AND rowid<?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
