@@ -179,13 +179,15 @@ pub(super) async fn list(
 ) -> Result<Json<Page>, Problem> {
     let query = filter.query()?;
     let webhook: WebhookId = webhook.parse().map_err(|error| not_found(&error))?;
+    api.delivery
+        .webhook(webhook)
+        .filter(|webhook| *webhook.namespace == *filter.namespace.as_str())
+        .ok_or_else(|| not_found(&format!("there is no webhook {webhook} in this namespace")))?;
     let wanted = query.limit - 1;
     let mut found = api.store.deliveries(webhook, query).await?;
     let more = found.len() > wanted;
     found.truncate(wanted);
     let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
-    // A webhook has one namespace all its life, so this shows all of its deliveries or none.
-    found.retain(|delivery| *delivery.namespace == *filter.namespace.as_str());
     Ok(Json(Page { deliveries: found.iter().map(DeliveryView::from).collect(), next_cursor }))
 }
 

@@ -25,7 +25,7 @@ fn the_operator_has_safe_defaults() {
     assert!(operator.service.listen.ip().is_loopback());
     assert_eq!(operator.service.egress_allow(&[]), []);
     assert_eq!(operator.service.limits.max_event_bytes, 256 * 1024);
-    assert_eq!(operator.service.limits.retention_age(), Duration::from_secs(7 * 86_400));
+    assert_eq!(operator.service.limits.retention_age(), Duration::from_hours(7 * 24));
     assert_eq!(operator.log_format, LogFormat::Json);
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookwright_engine::endpoint::Endpoint;
 use hookwright_engine::engine::Input;
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::{DeliveryId, WebhookId};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::change::{Change, What};
@@ -28,7 +27,7 @@ pub(super) struct Shared {
     pub(super) changes: broadcast::Sender<Change>,
     /// Changes of webhooks, few and small; never lost, so never refused.
     control: mpsc::UnboundedSender<Input>,
-    ready: AtomicBool,
+    ready: watch::Sender<bool>,
     store: store::Handle,
 }
 
@@ -47,7 +46,7 @@ impl Handle {
     ) -> Self {
         let directory = Directory::default();
         Self {
-            shared: Arc::new(Shared { directory, changes, control, ready: AtomicBool::new(false), store }),
+            shared: Arc::new(Shared { directory, changes, control, ready: watch::Sender::new(false), store }),
         }
     }
 
@@ -78,13 +77,19 @@ impl Handle {
             }
         }
         self.tell(Input::Synced(known));
-        self.shared.ready.store(true, Ordering::Release);
+        self.shared.ready.send_replace(true);
     }
 
     /// Whether events are taken.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.shared.ready.load(Ordering::Acquire)
+        *self.shared.ready.borrow()
+    }
+
+    /// Waits until events are taken.
+    pub async fn ready(&self) {
+        // Cannot fail: the sender is ours.
+        drop(self.shared.ready.subscribe().wait_for(|ready| *ready).await);
     }
 
     /// A webhook as the driver knows it.

@@ -1,0 +1,53 @@
+//! Why the process ends.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::task::JoinError;
+use tracing_subscriber::util::TryInitError;
+
+use crate::transport::http;
+use crate::{standalone, store};
+
+/// Why the process ends where it should not. The message is one line for who started it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The logs have nowhere to go.
+    #[error("failed to set up the log: {0}")]
+    Telemetry(#[from] TryInitError),
+    /// The system does not give what is needed.
+    #[error("failed to start: {0}")]
+    Runtime(io::Error),
+    /// The API cannot listen.
+    #[error("failed to listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// No requests can be sent.
+    #[error(transparent)]
+    Transport(#[from] http::Error),
+    /// The folder of manifests cannot be used.
+    #[error(transparent)]
+    Standalone(#[from] standalone::Error),
+    /// There is no temporary folder for the database.
+    #[error("failed to make a temporary folder for the database: {0}")]
+    Temporary(io::Error),
+    /// The custom resource definitions cannot be written as YAML.
+    #[error("failed to print the custom resource definitions: {0}")]
+    Crds(#[from] serde_yaml::Error),
+    /// Nobody reads what is printed.
+    #[error("failed to print: {0}")]
+    Stdout(io::Error),
+    /// A part of the process panicked.
+    #[error("failed by a defect: {0}")]
+    Panic(#[from] JoinError),
+    /// Told twice to end.
+    #[error("told twice to end, so ended before everything under way did")]
+    Interrupted,
+}

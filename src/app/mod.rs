@@ -1,0 +1,89 @@
+//! Wiring and ordered shutdown, and nothing else.
+//!
+//! ```text
+//! SIGTERM, SIGINT ─► no more events (readyz 503), no new attempts
+//!                    └─ attempts under way end, within the grace period
+//!                       └─ the API and whoever shows outcomes end
+//!                          └─ the store writes down what is left ─► exit 0
+//! ```
+//!
+//! A second signal ends the process at once: what was accepted is durable, and what was under way
+//! is sent again at the next start.
+
+mod core;
+mod error;
+
+use std::future::Future;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use tempfile::TempDir;
+
+use self::core::Core;
+pub use self::error::Error;
+use crate::standalone::{Folder, Options, Standalone, screen};
+use crate::{config, telemetry};
+
+/// Runs in a cluster, until told to end.
+pub fn operator(settings: config::Operator) -> Result<(), Error> {
+    telemetry::init(settings.log_format, settings.log_level)?;
+    run(async move {
+        let core = Core::start(&settings.service, settings.data, &[]).await?;
+        core.run().await
+    })
+}
+
+/// Runs on a folder of manifests, until told to end.
+pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
+    telemetry::init(settings.log_format, settings.log_level)?;
+    run(async move {
+        let folder = Folder::open(&settings.manifests)?;
+        let (data, _temporary) = database(settings.data)?;
+        let mut core = Core::start(&settings.service, data, &loopback()).await?;
+        if settings.service.egress_allow.is_empty() {
+            screen::note(
+                "receivers on loopback are allowed here; --egress-allow none refuses them, as in a cluster",
+            );
+        }
+        let changes = core.delivery.changes();
+        core.observe(|shutdown| screen::show(changes, shutdown));
+        let standalone = Standalone::start(Options {
+            folder,
+            delivery: core.delivery.clone(),
+            store: core.store.clone(),
+            clock: core.clock.clone(),
+            max_event_bytes: core.max_event_bytes,
+        })?;
+        core.work(|shutdown| async {
+            standalone.run(shutdown).await;
+            Ok(())
+        });
+        core.run().await
+    })
+}
+
+/// Runs to the end, on all cores.
+fn run(main: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    // The provider of whatever does not name its own. It can only be installed already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let done = runtime.block_on(main);
+    // What still runs was given up on.
+    runtime.shutdown_background();
+    done
+}
+
+/// The folder of the database, and what removes it at the end if it is a temporary one.
+fn database(data: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), Error> {
+    if let Some(data) = data {
+        return Ok((data, None));
+    }
+    let temporary = tempfile::Builder::new().prefix("hookwright-").tempdir().map_err(Error::Temporary)?;
+    Ok((temporary.path().to_owned(), Some(temporary)))
+}
+
+/// Where receivers on a developer's machine are.
+fn loopback() -> [IpNet; 2] {
+    [Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8).into(), Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into()]
+}
