@@ -5,10 +5,14 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help tools test lint cluster
+.PHONY: help demo tools test lint cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## deliver two events to two receivers, without a cluster
+	@cargo build --quiet --locked --bin hookwright --example demo
+	@target/debug/examples/demo
 
 tools: ## build what the tests run: etcd, kube-apiserver, kube-controller-manager, kubectl (once per machine)
 	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl
