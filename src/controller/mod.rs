@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::delivery;
+use crate::metrics::Metrics;
 
 /// Who owns what the controller applies.
 pub const FIELD_MANAGER: &str = "hookwright-controller";
@@ -67,7 +68,13 @@ impl Watch {
 impl Service {
     /// A controller that tells `engine` what it finds through `client`.
     #[must_use]
-    pub fn new(client: Client, engine: delivery::Handle, clock: Clock, options: Options) -> Self {
+    pub fn new(
+        client: Client,
+        engine: delivery::Handle,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        options: Options,
+    ) -> Self {
         let Options { namespaces, instance } = options;
         let watches: Vec<_> = match namespaces.len() {
             0 => vec![Watch::All],
@@ -79,6 +86,7 @@ impl Service {
             recorder: Recorder::new(client.clone(), reporter),
             client,
             clock,
+            metrics,
         });
         Self { context, watches }
     }

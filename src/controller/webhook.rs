@@ -26,6 +26,7 @@ use kube::runtime::events::Recorder;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::inventory::Scope;
 use self::status::Report;
@@ -33,6 +34,7 @@ pub(super) use self::table::Table;
 use super::Watch;
 use crate::clock::Clock;
 use crate::crd::Webhook;
+use crate::metrics::Metrics;
 
 /// A webhook as the API server has it; one that cannot be read is known by its metadata.
 type Object = DeserializeGuard<Webhook>;
@@ -50,6 +52,7 @@ pub(super) struct Context {
     pub(super) table: Table,
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Why a look failed. Each is tried again.
@@ -93,7 +96,7 @@ pub(super) async fn run(context: Arc<Context>, scope: Scope, watch: Watch, shutd
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .watches_stream(secrets, move |secret| using.table.users(&secret))
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(reconcile, |object, error, context| retry(&object, error, &context), context)
+        .run(look, |object, _, context| retry(&object, &context), context)
         .for_each(|result| {
             report(&result);
             std::future::ready(())
@@ -101,27 +104,32 @@ pub(super) async fn run(context: Arc<Context>, scope: Scope, watch: Watch, shutd
         .await;
 }
 
-/// One look at one webhook.
-async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Result<Action, Error> {
+/// One look at one object, whatever state it is in.
+async fn look(object: Arc<Object>, context: Arc<Context>) -> Result<Action, Error> {
     let Some(id) = inventory::id(&object) else { return Ok(Action::await_change()) };
+    let (namespace, name) = (object.namespace(), object.name_any());
+    let span = tracing::info_span!("webhook", namespace, name);
     let result = match &object.0 {
-        Ok(webhook) => look(&context, &object, webhook, id).await,
-        Err(unreadable) => {
-            let generation = object.meta().generation;
-            let said = context.table.said(id).unwrap_or_default();
-            let report = Report::unreadable(id, generation, &unreadable.error, &said, context.clock.now());
-            status::publish(&context, id, &object, report).await.map(|()| Action::await_change())
-        }
+        Ok(webhook) => reconcile(&context, &object, webhook, id).instrument(span.clone()).await,
+        Err(unreadable) => refuse(&context, &object, id, &unreadable.error).instrument(span.clone()).await,
     };
-    if let (Err(_), Ok(webhook)) = (&result, &object.0) {
-        // Its events must not be lost, whatever could not be read.
-        context.table.hold(id, webhook);
+    if let Err(error) = &result {
+        span.in_scope(|| tracing::warn!(%error, "failed to reconcile; trying again later"));
+        if let Ok(webhook) = &object.0 {
+            // Its events must not be lost, whatever could not be read.
+            context.table.hold(id, webhook);
+        }
     }
     context.table.looked(id, result.is_ok());
     result
 }
 
-async fn look(context: &Context, object: &Object, webhook: &Webhook, id: WebhookId) -> Result<Action, Error> {
+async fn reconcile(
+    context: &Context,
+    object: &Object,
+    webhook: &Webhook,
+    id: WebhookId,
+) -> Result<Action, Error> {
     let found = dereference::dereference(context, webhook, id).await?;
     let now = context.clock.now();
     let validated = validate::validate(webhook, id, &found, now);
@@ -132,15 +140,18 @@ async fn look(context: &Context, object: &Object, webhook: &Webhook, id: Webhook
     Ok(plan.again.map_or_else(Action::await_change, Action::requeue))
 }
 
+/// Says that an object cannot be read. The engine goes on with what it knows of it.
+async fn refuse(context: &Context, object: &Object, id: WebhookId, error: &str) -> Result<Action, Error> {
+    let said = context.table.said(id).unwrap_or_default();
+    let report = Report::unreadable(id, object.meta().generation, error, &said, context.clock.now());
+    status::publish(context, id, object, report).await?;
+    Ok(Action::await_change())
+}
+
 /// When to look again after a look that failed: later each time, and not all at once.
-fn retry(object: &Object, error: &Error, context: &Context) -> Action {
+fn retry(object: &Object, context: &Context) -> Action {
     let failures = inventory::id(object).map_or(1, |id| context.table.failures(id));
-    let delay = backoff(failures, fastrand::u64(..));
-    tracing::warn!(
-        namespace = object.namespace(), name = object.name_any(), %error,
-        retry_seconds = delay.as_secs(), "failed to reconcile a webhook"
-    );
-    Action::requeue(delay)
+    Action::requeue(backoff(failures, fastrand::u64(..)))
 }
 
 /// Doubles with each failure up to [`MAX_BACKOFF`]; `entropy` adds at most a tenth.
@@ -151,7 +162,7 @@ fn backoff(failures: u32, entropy: u64) -> Duration {
     delay + Duration::from_millis(jitter)
 }
 
-/// Failed looks are reported where their retry is decided; what is left are failing watches.
+/// Failed looks have reported themselves; what is left are failing watches.
 fn report<Q: std::error::Error>(
     result: &Result<(reflector::ObjectRef<Object>, Action), controller::Error<Error, Q>>,
 ) {

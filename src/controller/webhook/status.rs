@@ -17,6 +17,7 @@ use crate::crd::condition::{Claim, Holds, Reason, Type};
 use crate::crd::endpoint::{Built, Problem};
 use crate::crd::secret::Unresolved;
 use crate::crd::webhook::{SigningStatus, WebhookStatus};
+use crate::metrics::StatusObject;
 
 /// The conditions that this controller writes. Others belong to the projector.
 const OURS: [Type; 5] = [Type::Ready, Type::Accepted, Type::ResolvedRefs, Type::Reconciling, Type::Stalled];
@@ -190,7 +191,10 @@ async fn write(context: &Context, object: &Object, status: &WebhookStatus) -> Re
         "metadata": { "name": name, "uid": object.uid() },
         "status": status,
     });
-    match api.patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(apply)).await {
+    let written =
+        api.patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(apply)).await;
+    context.metrics.status_written(StatusObject::Webhook, written.is_ok());
+    match written {
         Ok(_) => Ok(true),
         // Deleted, or made anew under this name: its own look says what is to be said.
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(false),
