@@ -7,6 +7,7 @@
 use rusqlite::Connection;
 
 use super::file;
+use crate::store::stats::{Counters, set};
 
 /// The reserve for everything but publishes: this part of the quota, at most [`MAX_RESERVE`].
 const RESERVE_PART: u64 = 16;
@@ -43,7 +44,13 @@ impl Quota {
         self.in_bytes(self.publishing)
     }
 
-    pub(super) const fn in_bytes(&self, pages: u64) -> u64 {
+    /// Shows what is in use.
+    pub(super) fn show(&self, pages: Pages, counters: &Counters) {
+        set(&counters.used_bytes, self.in_bytes(pages.used));
+        set(&counters.free_bytes, self.in_bytes(pages.free));
+    }
+
+    const fn in_bytes(&self, pages: u64) -> u64 {
         pages * self.page_size
     }
 

@@ -94,6 +94,7 @@ impl Writer {
         let last = last_number(&parts.connection).map_err(&failed)?;
         let quota = Quota::new(&parts.connection, parts.retention.max_bytes).map_err(&failed)?;
         set(&parts.counters.quota_bytes, quota.bytes());
+        quota.show(Pages::read(&parts.connection).map_err(&failed)?, &parts.counters);
         Ok(Self {
             sequence: Sequence::after(last),
             quota,
@@ -253,8 +254,7 @@ impl Writer {
         add(&counters.syncs, usize::from(self.waits));
         add(&counters.refused, refused);
         add(&counters.removed, removed);
-        set(&counters.used_bytes, self.quota.in_bytes(pages.used));
-        set(&counters.free_bytes, self.quota.in_bytes(pages.free));
+        self.quota.show(pages, counters);
         Ok(Committed { notices, commands })
     }
 
