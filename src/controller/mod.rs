@@ -12,6 +12,7 @@
 //! every webhook was looked at, so that none is missed.
 
 mod webhook;
+pub mod webhook_delivery;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

@@ -16,6 +16,12 @@ pub enum Type {
     Accepted,
     /// Every Secret that the spec names is there and usable.
     ResolvedRefs,
+    /// The receiver took the last delivery. Never part of `Ready`.
+    EndpointHealthy,
+    /// Every delivery that the webhook's `history` asks for has its object. Only present while false.
+    RecordsComplete,
+    /// The delivery ended well.
+    Succeeded,
     /// Something is still to happen. Only present while true.
     Reconciling,
     /// Nothing will happen until the spec changes. Only present while true.
@@ -30,6 +36,9 @@ impl Type {
             Self::Ready => "Ready",
             Self::Accepted => "Accepted",
             Self::ResolvedRefs => "ResolvedRefs",
+            Self::EndpointHealthy => "EndpointHealthy",
+            Self::RecordsComplete => "RecordsComplete",
+            Self::Succeeded => "Succeeded",
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
         }
@@ -55,6 +64,42 @@ pub enum Reason {
     SecretKeyNotFound,
     /// Not `ResolvedRefs`, not Ready, Reconciling: waits for a usable value in the Secret.
     InvalidSecret,
+    /// `EndpointHealthy`, Succeeded: the receiver took it.
+    Delivered,
+    /// `EndpointHealthy` is Unknown: nothing was sent yet.
+    NothingSent,
+    /// Not `EndpointHealthy`: what the last attempt ended with, such as `HTTPStatus` or `Timeout`.
+    Attempt(&'static str),
+    /// Not `EndpointHealthy`, not Succeeded: the receiver answered 410 Gone.
+    Gone,
+    /// Not `RecordsComplete`: the operator keeps no more objects.
+    OverBudget,
+    /// Succeeded is Unknown: waits for the first attempt.
+    Pending,
+    /// Succeeded is Unknown: a request is under way.
+    Sending,
+    /// Succeeded is Unknown: waits for another attempt.
+    Retrying,
+    /// Not Succeeded, Stalled: the attempts are used up.
+    AttemptsExhausted,
+    /// Not Succeeded, Stalled: handed to the dead-letter webhook.
+    DeadLettered,
+    /// Not Succeeded, Stalled: ended by the user, or with the webhook.
+    Canceled,
+    /// Succeeded is Unknown: waits for the webhook.
+    WebhookNotFound,
+    /// Succeeded is Unknown: waits for the delivery to be replayed.
+    DeliveryNotFound,
+    /// Succeeded is Unknown: the event could not be made durable; it is tried again.
+    StoreUnavailable,
+    /// Not Succeeded, Stalled: the message names the fields of the event.
+    InvalidEvent,
+    /// Not Succeeded, Stalled: another event has the id.
+    EventConflict,
+    /// Not Succeeded, Stalled: the webhook does not subscribe to the event.
+    NotSubscribed,
+    /// Not Succeeded, Stalled: the log does not know the delivery any more; it is not sent again.
+    DeliveryLost,
 }
 
 impl Reason {
@@ -62,6 +107,24 @@ impl Reason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Delivered => "Delivered",
+            Self::NothingSent => "NothingSent",
+            Self::Attempt(reason) => reason,
+            Self::Gone => "Gone",
+            Self::OverBudget => "OverBudget",
+            Self::Pending => "Pending",
+            Self::Sending => "Sending",
+            Self::Retrying => "Retrying",
+            Self::AttemptsExhausted => "AttemptsExhausted",
+            Self::DeadLettered => "DeadLettered",
+            Self::Canceled => "Canceled",
+            Self::WebhookNotFound => "WebhookNotFound",
+            Self::DeliveryNotFound => "DeliveryNotFound",
+            Self::StoreUnavailable => "StoreUnavailable",
+            Self::InvalidEvent => "InvalidEvent",
+            Self::EventConflict => "EventConflict",
+            Self::NotSubscribed => "NotSubscribed",
+            Self::DeliveryLost => "DeliveryLost",
             Self::Active => "Active",
             Self::Suspended => "Suspended",
             Self::Valid => "Valid",

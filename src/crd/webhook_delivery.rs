@@ -95,6 +95,11 @@ pub struct WebhookDeliverySpec {
     #[x_kube(validation = rule::immutable())]
     pub replay_of: Option<DeliveryRef>,
 
+    /// Sends the event even where the webhook does not subscribe to it. Cannot be changed.
+    #[serde(default)]
+    #[x_kube(validation = rule::immutable())]
+    pub ignore_filters: bool,
+
     /// Ends the delivery if it has not ended yet.
     #[serde(default)]
     pub canceled: bool,

@@ -101,6 +101,8 @@ pub struct Delivery {
     pub state: State,
     /// Attempts charged so far.
     pub attempts: u32,
+    /// Attempts already made when the present retry budget began, see [`Pending::budget_from`].
+    pub budget_from: u32,
     /// When it ended, if it has.
     pub finished: Option<Time>,
     /// The `WebhookDelivery` object that asked for it, if one did.

@@ -107,7 +107,7 @@ impl DeliveryRow {
 pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Delivery>> {
     let found = connection
         .prepare_cached(
-            "SELECT w.uid, d.event, e.namespace, e.id, e.type, d.state, d.attempts, d.at,
+            "SELECT w.uid, d.event, e.namespace, e.id, e.type, d.state, d.attempts, d.at, d.budget_from,
                     (SELECT origin FROM origins WHERE delivery = d.id AND made = 1)
              FROM deliveries d JOIN events e ON e.key = d.event JOIN webhooks w ON w.number = d.webhook
              WHERE d.id = ?1",
@@ -124,8 +124,9 @@ pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Res
                 created: id.time(),
                 state,
                 attempts: row.get(6)?,
+                budget_from: row.get(8)?,
                 finished: state.is_final().then_some(time(row, 7)?),
-                origin: row.get::<_, Option<[u8; 16]>>(8)?.map(Uuid::from_bytes),
+                origin: row.get::<_, Option<[u8; 16]>>(9)?.map(Uuid::from_bytes),
                 last_attempt: None,
             })
         })

@@ -1,0 +1,127 @@
+//! What the log knows of a webhook, as the part of its status that the projector owns. Pure.
+
+use hookwright_engine::attempt::{Attempt, Verdict};
+use hookwright_engine::delivery::State;
+use hookwright_engine::time::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::crd::WebhookStatus;
+use crate::crd::condition::{self, Claim, Holds, Reason, Type};
+use crate::crd::webhook::{Counts, LastDelivery, LastFailure};
+use crate::store::{Delivery, Summary};
+
+/// Longest text of an error in a status, in characters.
+const MAX_ERROR: usize = 1024;
+/// The conditions of a webhook that the projector owns.
+const OWNED: [Type; 2] = [Type::EndpointHealthy, Type::RecordsComplete];
+
+/// The part of a webhook's status that the projector owns.
+#[must_use]
+pub fn owned(status: &WebhookStatus) -> WebhookStatus {
+    let conditions = status.conditions.iter().flatten();
+    let owned = conditions.filter(|it| OWNED.iter().any(|about| about.as_str() == it.type_)).cloned();
+    let mut owned: Vec<_> = owned.collect();
+    // The API server keeps an order of its own.
+    owned.sort_by(|a: &Condition, b| a.type_.cmp(&b.type_));
+    WebhookStatus {
+        last_delivery: status.last_delivery.clone(),
+        last_failure: status.last_failure.clone(),
+        counts: status.counts,
+        next_retry_time: status.next_retry_time.clone(),
+        conditions: (!owned.is_empty()).then_some(owned),
+        ..WebhookStatus::default()
+    }
+}
+
+/// The status of a webhook of this generation, which had `before`; `complete` says whether all
+/// deliveries that are to be shown have their object.
+#[must_use]
+pub fn of(
+    summary: &Summary,
+    complete: bool,
+    generation: Option<i64>,
+    before: &WebhookStatus,
+    now: Time,
+) -> WebhookStatus {
+    let incomplete = (!complete).then(|| Claim {
+        about: Type::RecordsComplete,
+        holds: Holds::False,
+        reason: Reason::OverBudget,
+        message:
+            "the operator keeps no more WebhookDelivery objects: the API and the log have all deliveries"
+                .to_owned(),
+    });
+    let before: &[Condition] = before.conditions.as_deref().unwrap_or_default();
+    let claims = [Some(health(summary, generation)), incomplete].into_iter().flatten();
+    WebhookStatus {
+        last_delivery: summary.last.as_ref().map(last_delivery),
+        last_failure: summary.last_failure.as_ref().map(|(_, attempt)| last_failure(attempt)),
+        counts: Some(Counts {
+            pending: summary.pending,
+            retrying: summary.retrying,
+            delivered: summary.delivered,
+            failed: summary.failed,
+        }),
+        next_retry_time: summary.next_retry.map(condition::time),
+        conditions: Some(claims.map(|claim| claim.condition(before, generation, now)).collect()),
+        ..WebhookStatus::default()
+    }
+}
+
+/// Whether a webhook whose last attempt was `outcome` counts as healthy in `status`; `None` where
+/// the status does not say.
+#[must_use]
+pub fn is_healthy(status: &WebhookStatus) -> Option<bool> {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let health = conditions.iter().find(|it| it.type_ == Type::EndpointHealthy.as_str())?;
+    match health.status.as_str() {
+        "True" => Some(true),
+        "False" => Some(false),
+        _ => None,
+    }
+}
+
+fn health(summary: &Summary, generation: Option<i64>) -> Claim {
+    let claim =
+        |holds, reason, message: String| Claim { about: Type::EndpointHealthy, holds, reason, message };
+    if summary.gone_generation.is_some() && summary.gone_generation == generation {
+        let message = "the receiver answered 410 Gone: deliveries are held until the Webhook's spec changes";
+        return claim(Holds::False, Reason::Gone, message.to_owned());
+    }
+    let Some(attempt) = summary.last.as_ref().and_then(|last| last.last_attempt.as_ref()) else {
+        return claim(Holds::Unknown, Reason::NothingSent, "nothing was sent yet".to_owned());
+    };
+    match attempt.outcome.verdict() {
+        Verdict::Success => {
+            claim(Holds::True, Reason::Delivered, "the receiver took the last delivery".to_owned())
+        }
+        Verdict::Gone | Verdict::Retry | Verdict::Uncharged => {
+            let message = format!("the last attempt failed: {}", attempt.outcome);
+            claim(Holds::False, Reason::Attempt(attempt.outcome.reason()), message)
+        }
+    }
+}
+
+fn last_delivery(delivery: &Delivery) -> LastDelivery {
+    let delivered = delivery.state == State::Delivered;
+    let last = delivery.last_attempt.as_ref();
+    LastDelivery {
+        delivery_id: delivery.id.to_string(),
+        delivered,
+        delivered_time: delivery.finished.filter(|_| delivered).map(condition::time),
+        response_code: last.and_then(|attempt| attempt.outcome.status()),
+        response_milliseconds: last.map(|it| u64::try_from(it.elapsed.as_millis()).unwrap_or(u64::MAX)),
+    }
+}
+
+fn last_failure(attempt: &Attempt) -> LastFailure {
+    LastFailure {
+        time: condition::time(attempt.started),
+        reason: attempt.outcome.reason().to_owned(),
+        message: attempt.outcome.to_string().chars().take(MAX_ERROR).collect(),
+        response_code: attempt.outcome.status(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

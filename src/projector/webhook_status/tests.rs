@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use hookwright_engine::attempt::Outcome;
+use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use uuid::Uuid;
+
+use super::*;
+
+const NOW: Time = Time::from_secs(1_000_000);
+
+fn after(status: u16) -> Summary {
+    let outcome = Outcome::Responded { status, retry_after: None };
+    let attempt = Attempt { started: NOW, elapsed: Duration::from_millis(7), outcome, response: Vec::new() };
+    let delivered = status < 300;
+    let delivery = Delivery {
+        id: DeliveryId::first_at(NOW),
+        webhook: WebhookId::from_uid(Uuid::from_u128(1)),
+        event: EventKey::first_at(NOW),
+        namespace: "default".into(),
+        event_id: "evt_1".parse().unwrap(),
+        event_type: "test.ping".parse().unwrap(),
+        created: NOW,
+        state: if delivered { State::Delivered } else { State::Pending { due: NOW } },
+        attempts: 1,
+        budget_from: 0,
+        finished: delivered.then_some(NOW),
+        origin: None,
+        last_attempt: Some(attempt.clone()),
+    };
+    Summary {
+        delivered: u64::from(delivered),
+        retrying: u64::from(!delivered),
+        last_failure: (!delivered).then_some((delivery.id, attempt)),
+        last: Some(delivery),
+        ..Summary::default()
+    }
+}
+
+fn say(summary: &Summary, complete: bool) -> WebhookStatus {
+    of(summary, complete, Some(2), &WebhookStatus::default(), NOW)
+}
+
+fn said(status: &WebhookStatus) -> Vec<String> {
+    let conditions = status.conditions.iter().flatten();
+    conditions.map(|it| format!("{}={}/{}", it.type_, it.status, it.reason)).collect()
+}
+
+#[test]
+fn health_is_what_the_last_attempt_says() {
+    assert_eq!(said(&say(&Summary::default(), true)), ["EndpointHealthy=Unknown/NothingSent"]);
+    assert_eq!(said(&say(&after(200), true)), ["EndpointHealthy=True/Delivered"]);
+    assert_eq!(said(&say(&after(500), true)), ["EndpointHealthy=False/HTTPStatus"]);
+    assert_eq!(is_healthy(&say(&after(200), true)), Some(true));
+    assert_eq!(is_healthy(&say(&after(500), true)), Some(false));
+    assert_eq!(is_healthy(&say(&Summary::default(), true)), None);
+}
+
+#[test]
+fn gone_holds_until_the_generation_changes() {
+    let gone = |generation| Summary { gone_generation: Some(generation), ..after(410) };
+    assert_eq!(said(&say(&gone(2), true)), ["EndpointHealthy=False/Gone"]);
+    assert!(say(&gone(2), true).conditions.unwrap()[0].message.contains("held"));
+    // Another spec: the webhook is tried again, and 410 is the last that was heard.
+    let before = say(&gone(1), true).conditions.unwrap();
+    assert!(!before[0].message.contains("held"));
+}
+
+#[test]
+fn records_complete_is_said_only_while_it_is_not() {
+    assert_eq!(
+        said(&say(&after(200), false)),
+        ["EndpointHealthy=True/Delivered", "RecordsComplete=False/OverBudget"]
+    );
+}
+
+#[test]
+fn last_delivery_and_last_failure_are_those_of_the_log() {
+    let failed = say(&after(503), true);
+    let last = failed.last_delivery.unwrap();
+    assert_eq!((last.delivered, last.response_code, last.delivered_time), (false, Some(503), None));
+    let failure = failed.last_failure.unwrap();
+    assert_eq!((failure.reason.as_str(), failure.message.as_str()), ("HTTPStatus", "HTTP 503"));
+    let delivered = say(&after(204), true);
+    assert_eq!(delivered.last_delivery.unwrap().delivered_time, Some(condition::time(NOW)));
+    assert_eq!(delivered.counts.unwrap().delivered, 1);
+}
+
+#[test]
+fn what_was_written_is_recognised_whoever_else_writes() {
+    let written = say(&after(200), false);
+    let mut read = written.clone();
+    read.observed_generation = Some(2);
+    read.url_host = Some("a.example".to_owned());
+    let conditions = read.conditions.get_or_insert_default();
+    conditions.reverse();
+    conditions.push(Condition { type_: "Ready".to_owned(), ..conditions[0].clone() });
+    assert_eq!(owned(&read), written);
+    assert_eq!(of(&after(200), false, Some(2), &owned(&read), NOW + Duration::from_mins(1)), written);
+}
