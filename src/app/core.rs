@@ -34,6 +34,7 @@ pub(super) struct Core {
     pub(super) delivery: delivery::Handle,
     pub(super) store: store::Handle,
     pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) max_event_bytes: usize,
     log: store::Service,
     /// Those that make or tell of work; ended first.
@@ -77,6 +78,7 @@ impl Core {
             delivery: delivery.clone(),
             store: store.clone(),
             clock,
+            metrics: Arc::clone(&metrics),
             max_event_bytes,
             log,
             workers: JoinSet::new(),

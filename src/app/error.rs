@@ -29,6 +29,12 @@ pub enum Error {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// There is no cluster to work for.
+    #[error("failed to find a cluster, neither around this process nor in KUBECONFIG: {0}")]
+    Cluster(kube::config::InferConfigError),
+    /// The cluster cannot be talked to.
+    #[error("failed to make a client of the cluster: {0}")]
+    Client(#[from] kube::Error),
     /// No requests can be sent.
     #[error(transparent)]
     Transport(#[from] http::Error),

@@ -16,20 +16,37 @@ mod error;
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use kube::{Client, Config};
 use tempfile::TempDir;
 
 use self::core::Core;
 pub use self::error::Error;
 use crate::standalone::{Folder, Options, Standalone, screen};
-use crate::{config, telemetry};
+use crate::{config, controller, telemetry};
 
 /// Runs in a cluster, until told to end.
 pub fn operator(settings: config::Operator) -> Result<(), Error> {
     telemetry::init(settings.log_format, settings.log_level)?;
     run(async move {
-        let core = Core::start(&settings.service, settings.data, &[]).await?;
+        let client = client().await?;
+        let mut core = Core::start(&settings.service, settings.data, &[]).await?;
+        let namespaces = settings.namespace.into_iter().collect();
+        let instance = std::env::var("HOSTNAME").ok();
+        let options = controller::Options { namespaces, instance };
+        let controller = controller::Service::new(
+            client,
+            core.delivery.clone(),
+            core.clock.clone(),
+            Arc::clone(&core.metrics),
+            options,
+        );
+        core.work(|shutdown| async {
+            controller.run(shutdown).await;
+            Ok(())
+        });
         core.run().await
     })
 }
@@ -61,6 +78,13 @@ pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
         });
         core.run().await
     })
+}
+
+/// Talks to the cluster this runs in, or to that of `KUBECONFIG`. Whether it answers is seen later:
+/// deliveries do not wait for it.
+async fn client() -> Result<Client, Error> {
+    let config = Config::infer().await.map_err(Error::Cluster)?;
+    Ok(Client::try_from(config)?)
 }
 
 /// Runs to the end, on all cores.

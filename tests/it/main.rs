@@ -6,5 +6,8 @@
 #![allow(clippy::print_stderr, reason = "the test runner shows it for tests that fail")]
 
 mod control_plane;
+mod publishing;
+mod restarts;
 mod support;
+mod tidy;
 mod webhook_controller;

@@ -79,6 +79,11 @@ impl Cluster {
         Namespace::new(self, name)
     }
 
+    /// A namespace that was made before.
+    pub fn existing_namespace(&self, name: &str) -> Namespace<'_> {
+        Namespace::new(self, name.to_owned())
+    }
+
     /// Runs kubectl, whatever it answers.
     pub async fn kubectl(&self, arguments: &[&str]) -> Output {
         self.kubectl_with_input(arguments, "").await

@@ -15,13 +15,13 @@ mod namespace;
 mod operator;
 #[allow(dead_code, reason = "nothing sends in a cluster yet")]
 mod receiver;
+mod webhook;
 
 pub use cluster::{Cluster, Output, cluster};
 pub use namespace::Namespace;
-#[allow(unused_imports, reason = "the operator does not run in a cluster yet")]
 pub use operator::Operator;
-#[allow(unused_imports, reason = "nothing sends in a cluster yet")]
 pub use receiver::{Receiver, Request};
+pub use webhook::webhook;
 
 use std::{fmt::Debug, time::Duration};
 

@@ -5,7 +5,11 @@ use std::{
     sync::Arc,
 };
 
+use axum::http::StatusCode;
 use hookwright_testbed::{Folder, Output, Process, Signal};
+
+use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{Cluster, DEADLINE, Namespace};
 
@@ -38,6 +42,28 @@ impl Operator {
     /// The address of its API, such as `http://127.0.0.1:40123`. A new one after each start.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Publishes an event, and tells what the answer was.
+    pub async fn publish(&self, namespace: &Namespace<'_>, event: &Value) -> (StatusCode, Value) {
+        let url = format!("{}/v1/events?namespace={}", self.url, namespace.name());
+        let answer = reqwest::Client::new().post(url).json(event).send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    /// Reads from its API what must be there.
+    pub async fn get(&self, namespace: &Namespace<'_>, path: &str) -> Value {
+        let url = format!("{}{path}?namespace={}", self.url, namespace.name());
+        let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap();
+        answer.json().await.unwrap()
+    }
+
+    /// Runs another one on the same data, which must end by itself.
+    pub async fn second(&self) -> std::process::Output {
+        let mut command = tokio::process::Command::new(self.command.get_program());
+        command.args(self.command.get_args()).kill_on_drop(true);
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        timeout(DEADLINE, command.output()).await.expect("the second operator goes on").unwrap()
     }
 
     /// What it has logged since it was started last.

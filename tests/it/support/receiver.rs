@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use super::DEADLINE;
@@ -19,6 +20,22 @@ pub struct Request {
     pub uri: Uri,
     pub headers: HeaderMap,
     pub body: Bytes,
+}
+
+impl Request {
+    /// The id of the event it brings.
+    pub fn event_id(&self) -> String {
+        self.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Which attempt it says it is.
+    pub fn attempt(&self) -> u64 {
+        self.json()["webhook"]["attempt"].as_u64().unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
 }
 
 /// A receiver on loopback that keeps all requests. It goes with the test's runtime, or when it is dropped.
