@@ -120,7 +120,8 @@ impl Webhook {
     /// signs beside it.
     #[must_use]
     pub fn endpoint(&self, id: WebhookId, secrets: &Secrets, previous: Option<PreviousKey>) -> Built {
-        let checked = check::spec(&self.spec);
+        let name = self.metadata.name.as_deref().unwrap_or_default();
+        let checked = check::check(name, &self.spec);
         let receiver = checked
             .plan
             .map_err(Problem::from)
@@ -133,7 +134,7 @@ impl Webhook {
         let endpoint = Endpoint {
             id,
             namespace: self.metadata.namespace.as_deref().unwrap_or("default").into(),
-            name: self.metadata.name.as_deref().unwrap_or_default().into(),
+            name: name.into(),
             generation: self.metadata.generation.unwrap_or_default(),
             events: checked.events,
             retry: checked.retry,

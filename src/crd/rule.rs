@@ -3,11 +3,20 @@
 use hookwright_engine::endpoint::{Header, HeaderName};
 use kube::core::Rule;
 
+use super::webhook::MAX_NAME;
+
 /// One segment of an event type.
 const SEGMENT: &str = "[A-Za-z0-9_-]{1,64}";
 
 fn says(rule: impl Into<String>, message: impl Into<String>) -> Rule {
     Rule::new(rule).message(message.into().as_str())
+}
+
+pub(super) fn webhook_name() -> Rule {
+    says(
+        format!("size(self.metadata.name) <= {MAX_NAME}"),
+        format!("metadata.name must be at most {MAX_NAME} characters long"),
+    )
 }
 
 /// Exactly one of two optional fields is there.

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{rule, schema};
 
+/// Longest name of a webhook: room for the names of what it owns, and fit for a label.
+pub const MAX_NAME: usize = 63;
 /// Most patterns of events that a webhook may list.
 pub const MAX_EVENTS: usize = 64;
 /// Longest description, in characters.
@@ -39,6 +41,7 @@ pub const MAX_TTL_SECONDS: u32 = 365 * 24 * 60 * 60;
     status = "WebhookStatus",
     derive = "PartialEq",
     doc = "A Webhook sends the events of its namespace that match `spec.events` to one URL: signed, and retried until they arrive or the attempts are used up.",
+    validation = rule::webhook_name(),
     selectable = ".spec.suspend",
     selectable = ".status.urlHost",
     printcolumn(

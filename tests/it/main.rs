@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "the test runner shows it for tests that fail")]
 
 mod control_plane;
+mod custom_resources;
 mod publishing;
 mod restarts;
 mod support;

@@ -14,8 +14,8 @@ use super::receiver::{HeaderPlan, Plan, UrlPlan};
 use super::{FieldError, Invalid};
 use crate::crd::secret::SecretKey;
 use crate::crd::webhook::{
-    self, History, MAX_DESCRIPTION, MAX_EVENTS, MAX_HISTORY, MAX_OVERLAP_SECONDS, MAX_TIMEOUT_SECONDS,
-    MAX_TTL_SECONDS, Retry, SecretKeyRef, Signing, WebhookSpec,
+    self, History, MAX_DESCRIPTION, MAX_EVENTS, MAX_HISTORY, MAX_NAME, MAX_OVERLAP_SECONDS,
+    MAX_TIMEOUT_SECONDS, MAX_TTL_SECONDS, Retry, SecretKeyRef, Signing, WebhookSpec,
 };
 
 /// A checked spec. What is needed to queue events is there even when something else is wrong.
@@ -27,7 +27,7 @@ pub(super) struct Checked {
 }
 
 /// Checks everything that can be checked without Secrets.
-pub(super) fn spec(spec: &WebhookSpec) -> Checked {
+pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     let WebhookSpec {
         url,
         url_from,
@@ -42,6 +42,9 @@ pub(super) fn spec(spec: &WebhookSpec) -> Checked {
         history,
     } = spec;
     let mut errors = Errors::default();
+    if name.len() > MAX_NAME {
+        errors.report("metadata.name", &format!("must be at most {MAX_NAME} characters long"));
+    }
     let headers = request.as_ref().map_or(&[][..], |request| &request.headers);
     let url = errors.url(url.as_deref(), url_from.as_ref().map(|source| &source.secret_key_ref));
     let events = errors.events(events);

@@ -218,6 +218,15 @@ fn whatever_is_wrong_is_named_by_its_field() {
 }
 
 #[test]
+fn a_name_leaves_room_for_the_names_of_what_the_webhook_owns() {
+    let mut webhook = webhook(spec(json!({})));
+    webhook.metadata.name = Some("x".repeat(64));
+    let built = webhook.endpoint(ID, &Secrets::new(), None);
+    assert_eq!(built.receiver.unwrap_err().to_string(), "metadata.name: must be at most 63 characters long");
+    assert!(validate_cel(&webhook).is_err());
+}
+
+#[test]
 fn all_errors_are_reported_and_events_still_queue() {
     let built = build(
         spec(json!({ "url": "x", "events": ["user.*", "**"], "retry": { "maxAttempts": 99 } })),

@@ -1,0 +1,180 @@
+//! What the API server makes of good and bad objects, by the definitions alone: no operator runs.
+
+use hookwright::crd::{Webhook, WebhookDelivery};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    core::CustomResourceExt,
+};
+use serde_json::{Value, json};
+
+use super::support::{Namespace, cluster};
+
+/// A spec that nothing is wrong with.
+fn webhook_spec() -> Value {
+    json!({ "url": "https://a.example/hook", "events": ["resource.*"] })
+}
+
+/// A spec with `changes` on top; those that are null are left out.
+fn changed(spec: &Value, changes: &Value) -> Value {
+    let mut spec = spec.as_object().unwrap().clone();
+    spec.extend(changes.as_object().unwrap().clone());
+    spec.retain(|_, value| !value.is_null());
+    spec.into()
+}
+
+/// What the API server says to a new object, asked as `kubectl apply --server-side` asks.
+async fn apply(ns: &Namespace<'_>, resource: &ApiResource, spec: &Value, dry: bool) -> Result<(), String> {
+    let client = ns.api::<Webhook>().await.into_client();
+    let api: Api<DynamicObject> = Api::namespaced_with(client, ns.name(), resource);
+    let object = DynamicObject::new("orders", resource).data(json!({ "spec": spec }));
+    let params = PatchParams { dry_run: dry, ..PatchParams::apply("test").validation_strict() };
+    api.patch("orders", &params, &Patch::Apply(object)).await.map(drop).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn good_webhooks_are_accepted() {
+    let ns = cluster().await.namespace("good").await;
+    for changes in [
+        json!({}),
+        json!({ "url": "http://127.0.0.1:8080" }),
+        json!({ "url": "https://[2001:db8::1]:8443/a%20b?c=d&e=@" }),
+        json!({ "url": null, "urlFrom": { "secretKeyRef": { "name": "a-1.b", "key": "URL_1" } } }),
+        json!({ "events": ["*", "a", "a.*", "a.b.c.d.e.f.g.h", "a.b.c.d.e.f.g.*"] }),
+        json!({ "request": { "contentType": "application/json", "headers": [
+            { "name": "X-Env", "value": "production" },
+            { "name": "Authorization", "valueFrom": { "secretKeyRef": { "name": "a", "key": "b" } } },
+        ] } }),
+        json!({ "signing": { "secretRef": { "name": "key" }, "rotation": { "overlapSeconds": 0 } } }),
+        json!({ "retry": {
+            "enabled": true, "maxAttempts": 50, "intervalsSeconds": [1, 86_400], "backoffRatePercent": 100,
+            "maxIntervalSeconds": 1,
+        } }),
+        json!({ "timeouts": { "requestSeconds": 300, "connectSeconds": 300 } }),
+        json!({ "history": {
+            "record": "Failures", "successfulLimit": 0, "failedLimit": 1000, "ttlSecondsAfterFinished": 0,
+        } }),
+    ] {
+        let answer = apply(&ns, &Webhook::api_resource(), &changed(&webhook_spec(), &changes), true).await;
+        assert_eq!(answer, Ok(()), "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
+    let ns = cluster().await.namespace("bad").await;
+    let headers = |headers: Value| json!({ "request": { "headers": headers } });
+    for (changes, field, says) in [
+        (json!({ "url": null }), "spec", "exactly one of url and urlFrom is required"),
+        (json!({ "url": "/hook" }), "spec.url", "must be an absolute http or https URL"),
+        (json!({ "url": "ftp://a.example" }), "spec.url", "must be an absolute http or https URL"),
+        (json!({ "url": "https://a.example/#x" }), "spec.url", "must not have a #fragment"),
+        (json!({ "url": "https://u:p@a.example/" }), "spec.url", "must not contain a user or password"),
+        (json!({ "url": format!("https://a/{}", "x".repeat(2048)) }), "spec.url", "Too long"),
+        (json!({ "events": [] }), "spec.events", "at least 1 items"),
+        (json!({ "events": vec!["a"; 65] }), "spec.events", "at most 64 items"),
+        (json!({ "events": ["a", "a.*.b"] }), "spec.events[1]", "must be an event type such as"),
+        (json!({ "events": ["a.b.c.d.e.f.g.h.*"] }), "spec.events[0]", "must be an event type such as"),
+        (
+            headers(json!([{ "name": "X-PCF-Event", "value": "x" }])),
+            "headers[0].name",
+            "is set by Hookwright",
+        ),
+        (headers(json!([{ "name": "a b", "value": "x" }])), "headers[0].name", "must be a header name"),
+        (headers(json!([{ "name": "A", "value": "a\r\nb" }])), "headers[0].value", "visible characters"),
+        (headers(json!([{ "name": "A" }])), "headers[0]", "exactly one of value and valueFrom"),
+        (
+            headers(json!([{ "name": "A", "value": "" }, { "name": "a", "value": "" }])),
+            "spec.request.headers",
+            "names must differ in more than case",
+        ),
+        (json!({ "request": { "contentType": "text/xml" } }), "contentType", "supported values"),
+        (json!({ "signing": { "secretRef": { "name": "A_b" } } }), "secretRef.name", "the name of an object"),
+        (json!({ "retry": { "maxAttempts": 0 } }), "spec.retry.maxAttempts", "greater than or equal to 1"),
+        (json!({ "retry": { "maxAttempts": "5" } }), "spec.retry.maxAttempts", "expected numeric"),
+        (
+            json!({ "retry": { "intervalsSeconds": [60, 86_401] } }),
+            "spec.retry.intervalsSeconds[1]",
+            "less than or equal to 86400",
+        ),
+        (
+            json!({ "timeouts": { "connectSeconds": 31 } }),
+            "spec.timeouts",
+            "must not be more than requestSeconds",
+        ),
+        (json!({ "concurrency": { "maxInFlight": 1001 } }), "maxInFlight", "less than or equal to 1000"),
+        (json!({ "history": { "record": "Some" } }), "spec.history.record", "supported values"),
+        (json!({ "bogus": 1 }), "spec.bogus", "field not declared in schema"),
+    ] {
+        let spec = changed(&webhook_spec(), &changes);
+        let answer = apply(&ns, &Webhook::api_resource(), &spec, true).await.unwrap_err();
+        assert!(answer.contains(field) && answer.contains(says), "{changes}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_is_one_event_or_one_replay_and_stays_what_it_is() {
+    let ns = cluster().await.namespace("delivery").await;
+    let resource = WebhookDelivery::api_resource();
+    let ping =
+        json!({ "webhookRef": { "name": "orders" }, "event": { "type": "test.ping", "data": { "n": 1 } } });
+    let replay = json!({ "webhookRef": { "name": "orders" }, "replayOf": { "name": "ping" } });
+    assert_eq!(apply(&ns, &resource, &replay, true).await, Ok(()));
+    for (changes, says) in [
+        (json!({ "event": null }), "exactly one of event and replayOf is required"),
+        (json!({ "replayOf": { "name": "ping" } }), "exactly one of event and replayOf is required"),
+        (json!({ "event": { "type": "test.*" } }), "must be an event type such as 'resource.created'"),
+        (json!({ "event": { "type": "a", "time": "noon" } }), "must be of type date-time"),
+        (json!({ "event": { "type": "a", "data": [] } }), "expected map"),
+        (json!({ "event": { "type": "a", "id": "a b" } }), "must consist of A-Z a-z 0-9 _ - . :"),
+    ] {
+        let answer = apply(&ns, &resource, &changed(&ping, &changes), true).await.unwrap_err();
+        assert!(answer.contains(says), "{changes}: {answer}");
+    }
+
+    assert_eq!(apply(&ns, &resource, &ping, false).await, Ok(()));
+    let deliveries = ns.api::<WebhookDelivery>().await;
+    let patch = async |spec: Value| {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        deliveries
+            .patch("orders", &PatchParams::default(), &patch)
+            .await
+            .map(drop)
+            .map_err(|it| it.to_string())
+    };
+    assert_eq!(patch(json!({ "canceled": true })).await, Ok(()));
+    for (change, says) in [
+        (json!({ "event": { "type": "test.pong" } }), "spec.event: Invalid value: cannot be changed"),
+        (json!({ "event": { "data": { "n": 2 } } }), "spec.event: Invalid value: cannot be changed"),
+        (json!({ "webhookRef": { "name": "other" } }), "spec.webhookRef: Invalid value: cannot be changed"),
+        (json!({ "event": null, "replayOf": { "name": "ping" } }), "event cannot be added or removed"),
+    ] {
+        let answer = patch(change.clone()).await.unwrap_err();
+        assert!(answer.contains(says), "{change}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn kubectl_shows_the_columns_and_selects_by_field() {
+    let ns = cluster().await.namespace("columns").await;
+    apply(&ns, &Webhook::api_resource(), &webhook_spec(), false).await.unwrap();
+    let event = json!({ "webhookRef": { "name": "orders" }, "event": { "type": "test.ping" } });
+    apply(&ns, &WebhookDelivery::api_resource(), &event, false).await.unwrap();
+    let header = async |arguments: &[&str]| {
+        let shown = ns.kubectl(arguments).await.success();
+        shown.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        header(&["get", "whk", "-o", "wide"]).await,
+        "NAME READY HEALTHY HOST SUSPENDED PENDING FAILED LAST AGE EVENTS CODE REASON"
+    );
+    assert_eq!(header(&["get", "whd"]).await, "NAME WEBHOOK EVENT OUTCOME CODE ATTEMPTS NEXT AGE");
+    let count = async |arguments: &[&str]| {
+        ns.kubectl(&[arguments, &["-o", "name"]].concat()).await.success().lines().count()
+    };
+    assert_eq!(count(&["get", "hookwright"]).await, 2);
+    assert_eq!(count(&["get", "whk", "--field-selector", "spec.suspend=false"]).await, 1);
+    assert_eq!(count(&["get", "whk", "--field-selector", "spec.suspend=true"]).await, 0);
+    assert_eq!(count(&["get", "whd", "--field-selector", "spec.webhookRef.name=orders"]).await, 1);
+    assert_eq!(count(&["get", "whd", "--field-selector", "spec.webhookRef.name=other"]).await, 0);
+}
