@@ -10,6 +10,7 @@
 //! A second signal ends the process at once: what was accepted is durable, and what was under way
 //! is sent again at the next start.
 
+mod cluster;
 mod core;
 mod error;
 
@@ -19,34 +20,31 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use kube::{Client, Config};
 use tempfile::TempDir;
 
 use self::core::Core;
 pub use self::error::Error;
+use crate::projector::Writer;
 use crate::standalone::{Folder, Options, Standalone, screen};
-use crate::{config, controller, telemetry};
+use crate::{config, telemetry};
 
 /// Runs in a cluster, until told to end.
 pub fn operator(settings: config::Operator) -> Result<(), Error> {
-    telemetry::init(settings.log_format, settings.log_level)?;
+    let config::Operator {
+        service,
+        data,
+        namespace,
+        status_writes_per_second,
+        delivery_objects,
+        log_format,
+        log_level,
+    } = settings;
+    telemetry::init(log_format, log_level)?;
     run(async move {
-        let client = client().await?;
-        let mut core = Core::start(&settings.service, settings.data, &[]).await?;
-        let namespaces = settings.namespace.into_iter().collect();
-        let instance = std::env::var("HOSTNAME").ok();
-        let options = controller::Options { namespaces, instance };
-        let controller = controller::Service::new(
-            client,
-            core.delivery.clone(),
-            core.clock.clone(),
-            Arc::clone(&core.metrics),
-            options,
-        );
-        core.work(|shutdown| async {
-            controller.run(shutdown).await;
-            Ok(())
-        });
+        let client = cluster::client().await?;
+        let mut core = Core::start(&service, data, &[]).await?;
+        let writer = Writer::new(client.clone(), status_writes_per_second, Arc::clone(&core.metrics));
+        cluster::attach(&mut core, client, namespace, writer, delivery_objects as usize);
         core.run().await
     })
 }
@@ -78,13 +76,6 @@ pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
         });
         core.run().await
     })
-}
-
-/// Talks to the cluster this runs in, or to that of `KUBECONFIG`. Whether it answers is seen later:
-/// deliveries do not wait for it.
-async fn client() -> Result<Client, Error> {
-    let config = Config::infer().await.map_err(Error::Cluster)?;
-    Ok(Client::try_from(config)?)
 }
 
 /// Runs to the end, on all cores.

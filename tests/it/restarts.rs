@@ -61,17 +61,16 @@ async fn nothing_acknowledged_is_lost_however_often_the_operator_is_killed_under
         operator.restart().await;
     }
 
-    let received = support::eventually("all that was acknowledged to arrive", async || {
-        let received = receiver.received();
-        let ids: BTreeSet<_> = received.iter().map(Request::event_id).collect();
+    let requests = support::eventually("all that was acknowledged to arrive", async || {
+        let requests = receiver.received();
+        let ids: BTreeSet<_> = requests.iter().map(Request::event_id).collect();
         let missing = acknowledged.difference(&ids).count();
-        if missing == 0 { Ok(received) } else { Err(missing) }
+        if missing == 0 { Ok(requests) } else { Err(missing) }
     })
     .await;
-    let distinct = by_event(&received).len();
-    let repeated = received.len() - distinct;
+    let repeated = requests.len() - by_event(&requests).len();
     assert!(acknowledged.len() >= ROUNDS * 30);
-    assert!(repeated <= ROUNDS * MAX_IN_FLIGHT, "{repeated} of {} requests were repeated", received.len());
+    assert!(repeated <= ROUNDS * MAX_IN_FLIGHT, "{repeated} of {} requests were repeated", requests.len());
 }
 
 /// Producers that publish as fast as they can.
