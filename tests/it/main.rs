@@ -7,7 +7,9 @@
 
 mod control_plane;
 mod custom_resources;
+mod example_receivers;
 mod publishing;
+mod readme;
 mod restarts;
 mod support;
 mod tidy;

@@ -92,23 +92,20 @@ impl Cluster {
     /// Runs kubectl with something on its standard input.
     pub async fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::from(self.plane.kubectl());
-        command.args(arguments).kill_on_drop(true);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut kubectl = command.spawn().unwrap();
-        let mut stdin = kubectl.stdin.take().unwrap();
-        let output = timeout(DEADLINE, async {
-            let (written, output) = tokio::join!(
-                async move { stdin.write_all(input.as_bytes()).await }, // and closes it
-                kubectl.wait_with_output()
-            );
-            written.and(output)
-        });
-        let output = output.await.unwrap_or_else(|_| panic!("kubectl {arguments:?} took too long")).unwrap();
-        Output {
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        command.args(arguments);
+        run(command, input).await
+    }
+
+    /// Runs a script as a person would who has chosen this cluster and namespace, from the project's folder.
+    pub async fn shell(&self, namespace: &Namespace<'_>, script: &str) -> Output {
+        let kubectl = self.plane.kubectl();
+        let mut command = Command::new("bash");
+        let define = r#"kubectl() { "$KUBECTL" "--namespace=$NAMESPACE" "$@"; }"#;
+        command.args(["-euo", "pipefail", "-c", &format!("{define}\n{script}")]);
+        command.envs(kubectl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("KUBECTL", kubectl.get_program()).env("KUBECONFIG", self.kubeconfig());
+        command.env("NAMESPACE", namespace.name()).current_dir(env!("CARGO_MANIFEST_DIR"));
+        run(command, "").await
     }
 
     /// Kills the API server. Only a private control plane can be borrowed mutably, so no other test notices.
@@ -127,5 +124,24 @@ impl Output {
     pub fn success(self) -> String {
         assert!(self.status.success(), "{}: {}{}", self.status, self.stdout, self.stderr);
         self.stdout
+    }
+}
+
+async fn run(mut command: Command, input: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = timeout(DEADLINE, async {
+        let (written, output) = tokio::join!(
+            async move { stdin.write_all(input.as_bytes()).await }, // and closes it
+            child.wait_with_output()
+        );
+        written.and(output)
+    });
+    let output = output.await.unwrap_or_else(|_| panic!("{command:?} took too long")).unwrap();
+    Output {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }

@@ -1,0 +1,53 @@
+//! The receivers of the examples verify what the operator sends them.
+
+use std::process::Command;
+
+use hookwright_testbed::{Folder, Output, Process};
+use serde_json::json;
+
+use crate::support::{self, DEADLINE, Operator};
+
+/// What the receivers say once they listen; their address follows.
+const LISTENING: &str = "listening on ";
+
+async fn receives(language: &str, program: &str, source: &str) {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace(language).await;
+    let folder = Folder::temporary().unwrap();
+    let mut command = Command::new(program);
+    command.arg(source).args(["--fail-first", "1"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env("WEBHOOK_SECRET", "s3cr3t").env("PORT", "0").env("PYTHONUNBUFFERED", "1");
+    let mut receiver = Process::start(&folder, language, &command, Output::Log).unwrap();
+    let listens = async |process: &Process| process.log().contains(LISTENING);
+    receiver.until("listening", DEADLINE, listens).await.unwrap();
+    let log = receiver.log();
+    let url = log.split_once(LISTENING).unwrap().1.split_whitespace().next().unwrap();
+
+    let operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "key" }, "stringData": { "secret": "s3cr3t" },
+    });
+    let webhook = json!({
+        "apiVersion": "hookwright.dev/v1alpha1", "kind": "Webhook", "metadata": { "name": "orders" },
+        "spec": {
+            "url": format!("{url}/webhooks/pcf"), "events": ["*"], "retry": { "intervalsSeconds": [1] },
+            "signing": { "secretRef": { "name": "key" } },
+        },
+    });
+    ns.apply(&secret.to_string()).await;
+    ns.apply(&webhook.to_string()).await;
+    ns.kubectl(&["wait", "whk/orders", "--for=condition=Ready", "--timeout=60s"]).await.success();
+    operator.publish(&ns, &json!({ "id": "evt_1", "type": "user.login", "data": {} })).await;
+    let accepted = "received user.login evt_1 attempt 2";
+    receiver.until(accepted, DEADLINE, async |process| process.log().contains(accepted)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_one_in_node_takes_a_delivery_that_is_retried() {
+    receives("node", "node", "examples/receivers/node/receiver.mjs").await;
+}
+
+#[tokio::test]
+async fn the_one_in_python_takes_a_delivery_that_is_retried() {
+    receives("python", "python3", "examples/receivers/python/receiver.py").await;
+}

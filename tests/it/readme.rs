@@ -1,0 +1,93 @@
+//! What the README shows is run.
+
+use hookwright_testbed::{Folder, Output, Process, Signal};
+use serde_json::json;
+
+use crate::support::{self, DEADLINE, Operator};
+
+/// The code blocks of the README in this language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let opening = format!("```{language}\n");
+    let blocks = text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    blocks.collect()
+}
+
+/// The commands of its tables.
+fn commands() -> Vec<String> {
+    let text = readme();
+    let rows = text.lines().filter(|line| line.starts_with('|'));
+    let spans = rows.flat_map(|row| row.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>());
+    spans.filter(|span| span.starts_with("kubectl ")).collect()
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+}
+
+#[tokio::test]
+async fn every_command_for_a_cluster_works_as_shown() {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace("readme").await;
+    let operator = Operator::start(cluster, &ns, &[]).await;
+    let manifest = blocks("yaml").remove(0);
+    ns.apply("{apiVersion: v1, kind: Secret, metadata: {name: warehouse-key}, stringData: {secret: s3cr3t}}")
+        .await;
+    ns.apply(&manifest).await;
+    let by_hand = json!({
+        "apiVersion": "hookwright.dev/v1alpha1", "kind": "WebhookDelivery", "metadata": { "name": "ping" },
+        "spec": { "webhookRef": { "name": "warehouse" }, "ignoreFilters": true,
+                  "event": { "type": "test.ping", "data": {} } },
+    });
+    ns.apply(&by_hand.to_string()).await;
+
+    let commands = commands();
+    assert_eq!(commands.len(), 5, "{commands:#?}");
+    for command in commands {
+        let command = command.replace("NAME", "ping");
+        match command.as_str() {
+            // The manifest is the reader's own, and the receiver of the example does not exist.
+            "kubectl create -f" => continue,
+            wait if wait.contains("condition=Succeeded") => {
+                let output = cluster.shell(&ns, &format!("{wait} --timeout=1s")).await;
+                assert!(output.stderr.contains("timed out waiting"), "{}", output.stderr);
+            }
+            other => drop(cluster.shell(&ns, other).await.success()),
+        }
+    }
+    let explained = cluster.shell(&ns, "kubectl explain webhook.spec --recursive").await.success();
+    assert!(explained.contains("secretRef"), "{explained}");
+
+    let curl = blocks("sh").into_iter().find(|block| block.starts_with("curl")).unwrap();
+    let curl =
+        curl.replace("http://127.0.0.1:8787", operator.url()).replace("=shop", &format!("={}", ns.name()));
+    let answer = cluster.shell(&ns, &format!("{} --silent --show-error", curl.trim())).await.success();
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["deliveries"].as_array().unwrap().len(), 1, "{answer}");
+}
+
+#[tokio::test]
+async fn the_folder_of_the_example_runs_without_a_cluster() {
+    let shown = blocks("sh").into_iter().find(|block| block.starts_with("hookwright standalone")).unwrap();
+    let arguments: Vec<_> = shown.split_whitespace().skip(1).collect();
+    let folder = Folder::temporary().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hookwright"));
+    command.args(&arguments).args(["--listen", "127.0.0.1:0"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut process = Process::start(&folder, "standalone", &command, Output::Log).unwrap();
+    process
+        .until("listening", DEADLINE, async |process| process.log().contains("listening on http://"))
+        .await
+        .unwrap();
+    process.signal(Signal::Terminate).unwrap();
+    assert!(process.ended(DEADLINE).await.unwrap().success());
+}
+
+#[test]
+fn the_two_commands_are_targets_that_are_run() {
+    let makefile = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Makefile")).unwrap();
+    let first = blocks("sh").remove(0);
+    for line in first.lines() {
+        let target = line.strip_prefix("make ").unwrap().split_whitespace().next().unwrap();
+        assert!(makefile.contains(&format!("\n{target}: ")), "make {target}");
+    }
+}
