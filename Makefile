@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo tools test lint cluster
+.PHONY: help demo tools test lint cluster crds
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,14 @@ lint: ## check formatting, clippy, licences, bans and sources; with HOOKWRIGHT_A
 	bin/cargo-deny --offline --locked check bans licenses sources
 	@if [[ "$${HOOKWRIGHT_ADVISORIES:-}" == 1 ]]; then bin/cargo-deny --locked check advisories; fi
 
-cluster: tools ## run a Kubernetes control plane with the CRDs, until Ctrl-C
-	@cargo build --quiet --locked --bin hookwright --bin cluster --workspace
-	@target/debug/cluster .cluster
+cluster: tools ## run a Kubernetes control plane with the CRDs and the operator, until Ctrl-C
+	@cargo build --quiet --locked --workspace --bin hookwright --bin cluster
+	@target/debug/cluster .cluster target/debug/hookwright operator --data .cluster/data --log-format text \
+		--egress-allow 127.0.0.0/8
+
+crds: ## write crds/ from the Rust types
+	@cargo run --quiet --locked --bin hookwright -- crds | awk ' \
+		$$0 == "---" { file = text = ""; next } \
+		file { print > file; next } \
+		{ text = text $$0 "\n" } \
+		$$1 == "name:" { file = "crds/" $$2 ".yaml"; printf "%s", text > file }'

@@ -1,7 +1,7 @@
 //! The control plane, with the custom resource definitions of the project.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -49,7 +49,7 @@ impl Cluster {
 
     async fn start() -> Result<Self, Error> {
         let plane = ControlPlane::start().await?;
-        plane.apply_crds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")).await?;
+        plane.apply_crds(&hookwright_testbed::project().join("crds")).await?;
         Ok(Self { plane, namespaces: AtomicU32::new(0) })
     }
 

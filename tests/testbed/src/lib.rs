@@ -7,6 +7,8 @@
 //! Nothing is left behind, however this process ends: a [`Process`] and a [`Folder`] are on a leash, a pipe to a
 //! small shell that cleans up once the pipe closes. The kernel closes it even after SIGKILL.
 
+use std::path::Path;
+
 mod certificates;
 mod control_plane;
 mod error;
@@ -18,3 +20,10 @@ pub use control_plane::ControlPlane;
 pub use error::Error;
 pub use folder::Folder;
 pub use process::{Output, Process, Signal};
+
+/// The folder of the project, where `bin/` and `crds/` are.
+#[must_use]
+pub fn project() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")); // tests/testbed
+    here.ancestors().nth(2).unwrap_or(here)
+}

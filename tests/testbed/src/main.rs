@@ -84,7 +84,7 @@ impl Cluster {
         }
         let folder = Folder::create(&folder)?;
         let plane = ControlPlane::start().await?;
-        plane.apply_crds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds")).await?;
+        plane.apply_crds(&hookwright_testbed::project().join("crds")).await?;
         let kubeconfig = folder.path().join("kubeconfig");
         fs::copy(plane.kubeconfig(), &kubeconfig).map_err(io_error("write the kubeconfig"))?;
         Ok(Self { plane, folder, kubeconfig })

@@ -1,9 +1,6 @@
 //! Where the programs are.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::PathBuf, process::Command};
 
 use crate::Error;
 
@@ -14,8 +11,10 @@ pub(crate) struct Programs(PathBuf);
 impl Programs {
     /// `KUBEBUILDER_ASSETS` where that is set, else what `make tools` fills.
     pub(crate) fn find() -> Result<Self, Error> {
-        let folder = std::env::var_os("KUBEBUILDER_ASSETS")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin"), PathBuf::from);
+        let folder = match std::env::var_os("KUBEBUILDER_ASSETS") {
+            Some(folder) => PathBuf::from(folder),
+            None => crate::project().join("bin"),
+        };
         for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"] {
             if !folder.join(program).is_file() {
                 return Err(Error::ProgramMissing { program, folder });
