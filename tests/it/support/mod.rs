@@ -11,9 +11,7 @@
 
 mod cluster;
 mod namespace;
-#[allow(dead_code, reason = "the operator does not run in a cluster yet")]
 mod operator;
-#[allow(dead_code, reason = "nothing sends in a cluster yet")]
 mod receiver;
 mod webhook;
 
