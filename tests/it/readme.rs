@@ -47,7 +47,7 @@ async fn every_command_for_a_cluster_works_as_shown() {
         let command = command.replace("NAME", "ping");
         match command.as_str() {
             // The manifest is the reader's own, and the receiver of the example does not exist.
-            "kubectl create -f" => continue,
+            "kubectl create -f" => {}
             wait if wait.contains("condition=Succeeded") => {
                 let output = cluster.shell(&ns, &format!("{wait} --timeout=1s")).await;
                 assert!(output.stderr.contains("timed out waiting"), "{}", output.stderr);

@@ -28,7 +28,7 @@ program=$!
 leash=$!
 wait "$program"
 status=$?
-kill -s KILL "$leash"
+kill -s KILL "$leash" 2>/dev/null
 exit "$status"
 "#;
 
