@@ -28,6 +28,7 @@ lint: ## check formatting, clippy, licences, bans and sources; with HOOKWRIGHT_A
 	@tests/tools/build cargo-deny
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@cargo fetch --quiet --locked # cargo-deny reads the crates of all platforms
 	bin/cargo-deny --offline --locked check bans licenses sources
 	@if [[ "$${HOOKWRIGHT_ADVISORIES:-}" == 1 ]]; then bin/cargo-deny --locked check advisories; fi
 
