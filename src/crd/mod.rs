@@ -11,6 +11,7 @@ pub mod endpoint;
 mod rule;
 mod schema;
 pub mod secret;
+mod sending;
 pub mod webhook;
 pub mod webhook_delivery;
 
@@ -18,6 +19,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use kube::CustomResourceExt;
+pub use sending::{NotSubscribed, Unsendable};
 use serde_json::json;
 use serde_yaml::Value;
 pub use webhook::{Webhook, WebhookSpec, WebhookStatus};

@@ -155,19 +155,6 @@ pub struct EventSpec {
     pub metadata: Option<Map<String, Value>>,
 }
 
-impl EventSpec {
-    /// The event as it would be published to the API, to pass the same checks.
-    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let Self { id, event_type, time, data, metadata } = self;
-        let time = time.as_ref().map(|time| time.0.to_string());
-        let empty = Map::new();
-        let data = data.as_ref().unwrap_or(&empty);
-        serde_json::to_vec(&serde_json::json!({
-            "id": id, "type": event_type, "created_at": time, "data": data, "metadata": metadata,
-        }))
-    }
-}
-
 /// What the operator knows of a delivery.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

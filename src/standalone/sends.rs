@@ -2,15 +2,14 @@
 
 use std::collections::HashSet;
 
-use hookwright_engine::event::Draft;
+use hookwright_engine::pattern::EventType;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::folder::Manifests;
 use super::manifest::{Identity, Source};
 use super::table::{NAMESPACE, webhook_id};
-use crate::crd::WebhookDelivery;
-use crate::crd::webhook_delivery::EventSpec;
+use crate::crd::{NotSubscribed, WebhookDelivery};
 use crate::delivery;
 use crate::store::{self, Error, PublishError};
 
@@ -106,7 +105,9 @@ impl Sends {
                 match &manifest.spec.replay_of {
                     Some(of) => {
                         let of = neighbour(identity, &of.name);
-                        self.replay(&of, &target, origin, manifests).await.unwrap_or_else(Outcome::from)
+                        self.replay(manifest, &of, &target, origin, manifests)
+                            .await
+                            .unwrap_or_else(Outcome::from)
                     }
                     None => self.send(manifest, &target, origin).await,
                 }
@@ -118,10 +119,13 @@ impl Sends {
         let Some(event) = &manifest.spec.event else {
             return Outcome::Refused("spec: exactly one of event and replayOf is required".to_owned());
         };
-        let draft = match self.draft(event) {
+        let draft = match event.draft(self.max_event_bytes) {
             Ok(draft) => draft,
-            Err(detail) => return Outcome::Refused(format!("spec.event: {detail}")),
+            Err(unsendable) => return Outcome::Refused(unsendable.to_string()),
         };
+        if let Err(refused) = self.subscribed(manifest, target, &draft.event_type) {
+            return refused;
+        }
         match self.delivery.send(&target.namespace, webhook_id(target), draft, origin).await {
             Ok(_) => Outcome::Done,
             Err(conflict @ PublishError::Conflict(_)) => Outcome::Refused(conflict.to_string()),
@@ -129,16 +133,21 @@ impl Sends {
         }
     }
 
-    fn draft(&self, event: &EventSpec) -> Result<Draft, String> {
-        let json = event.to_json().map_err(|error| error.to_string())?;
-        if json.len() > self.max_event_bytes {
-            return Err(format!("may have at most {} bytes, not {}", self.max_event_bytes, json.len()));
-        }
-        Draft::parse(&json).map_err(|invalid| invalid.to_string())
+    /// Whether the webhook gets events of this type from this manifest.
+    fn subscribed(
+        &self,
+        manifest: &WebhookDelivery,
+        target: &Identity,
+        event_type: &EventType,
+    ) -> Result<(), Outcome> {
+        let Some(webhook) = self.delivery.webhook(webhook_id(target)) else { return Ok(()) };
+        let refused = |error: NotSubscribed| Outcome::Refused(error.to_string());
+        manifest.spec.subscribed(&webhook, event_type).map_err(refused)
     }
 
     async fn replay(
         &self,
+        manifest: &WebhookDelivery,
         of: &Identity,
         target: &Identity,
         origin: Uuid,
@@ -149,6 +158,9 @@ impl Sends {
         let Some(delivery) = self.store.delivery_of(origin_of(of, replayed)).await? else {
             return Ok(unknown());
         };
+        if let Err(refused) = self.subscribed(manifest, target, &delivery.event_type) {
+            return Ok(refused);
+        }
         let made = self.store.replay(delivery.id, webhook_id(target), origin).await?;
         Ok(made.map_or_else(unknown, |_| Outcome::Done))
     }

@@ -7,6 +7,7 @@
 
 mod control_plane;
 mod custom_resources;
+mod deliveries;
 mod example_receivers;
 mod publishing;
 mod readme;

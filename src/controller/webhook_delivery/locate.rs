@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use hookwright_engine::endpoint::Endpoint;
-use hookwright_engine::event::{Draft, InvalidEvent};
 use hookwright_engine::id::DeliveryId;
-use hookwright_engine::pattern::EventType;
 use kube::Api;
 use uuid::Uuid;
 
@@ -28,8 +26,6 @@ pub(super) enum Located {
     Nothing(Reason, String),
     /// A delivery that the log has forgotten since it ended, or none for good: as it was.
     Ended,
-    /// The webhooks are not known yet.
-    TooEarly,
 }
 
 impl Context {
@@ -71,9 +67,6 @@ impl Context {
     }
 
     async fn make(&self, object: &WebhookDelivery, target: &Target) -> Result<Located, Error> {
-        if !self.delivery.is_ready() {
-            return Ok(Located::TooEarly);
-        }
         let name = &object.spec.webhook_ref.name;
         let Some(webhook) = self.webhook(&target.namespace, name) else {
             let detail = format!("waits for the Webhook {name}, which does not exist in this namespace");
@@ -100,8 +93,13 @@ impl Context {
         webhook: &Endpoint,
         origin: Uuid,
     ) -> Result<DeliveryId, (Reason, String)> {
-        let draft = draft(event, self.max_event_bytes).map_err(|detail| (Reason::InvalidEvent, detail))?;
-        subscribed(object, webhook, &draft.event_type)?;
+        let draft = event
+            .draft(self.max_event_bytes)
+            .map_err(|unsendable| (Reason::InvalidEvent, unsendable.to_string()))?;
+        object
+            .spec
+            .subscribed(webhook, &draft.event_type)
+            .map_err(|refused| (Reason::NotSubscribed, refused.to_string()))?;
         match self.delivery.send(&webhook.namespace, webhook.id, draft, origin).await {
             Ok(receipt) => receipt.deliveries.first().copied().ok_or_else(|| {
                 (Reason::StoreUnavailable, "the log made no delivery; it is tried again".to_owned())
@@ -124,8 +122,8 @@ impl Context {
                 format!("waits for the WebhookDelivery {name}, which does not exist or was not sent");
             return Ok(Err((Reason::DeliveryNotFound, detail)));
         };
-        if let Err(refused) = subscribed(object, webhook, &of.event_type) {
-            return Ok(Err(refused));
+        if let Err(refused) = object.spec.subscribed(webhook, &of.event_type) {
+            return Ok(Err((Reason::NotSubscribed, refused.to_string())));
         }
         Ok(match self.store.replay(of.id, webhook.id, target.uid).await {
             Ok(Some(id)) => Ok(id),
@@ -162,54 +160,6 @@ impl Context {
     }
 }
 
-/// The event, through the same door as a published one.
-fn draft(event: &EventSpec, max_bytes: usize) -> Result<Draft, String> {
-    let json = event.to_json().map_err(|error| error.to_string())?;
-    if json.len() > max_bytes {
-        return Err(format!("spec.event: may have at most {max_bytes} bytes, not {}", json.len()));
-    }
-    Draft::parse(&json).map_err(|invalid: InvalidEvent| format!("spec.event: {invalid}"))
-}
-
-/// An event that the webhook does not subscribe to is sent only where the object says so.
-fn subscribed(
-    object: &WebhookDelivery,
-    webhook: &Endpoint,
-    event_type: &EventType,
-) -> Result<(), (Reason, String)> {
-    if object.spec.ignore_filters || webhook.events.iter().any(|pattern| pattern.matches(event_type)) {
-        return Ok(());
-    }
-    let name = &webhook.name;
-    let detail = format!(
-        "the Webhook {name} does not subscribe to {event_type}; spec.ignoreFilters: true sends it nevertheless"
-    );
-    Err((Reason::NotSubscribed, detail))
-}
-
 fn unavailable(error: &store::Error) -> (Reason, String) {
     (Reason::StoreUnavailable, format!("{error}; it is tried again"))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn event(value: serde_json::Value) -> EventSpec {
-        serde_json::from_value(value).unwrap()
-    }
-
-    #[test]
-    fn events_of_objects_pass_the_door_of_published_ones() {
-        let ping = event(json!({ "type": "test.ping", "id": "evt_1", "data": { "a": 1 } }));
-        let draft = draft(&ping, 1024).unwrap();
-        assert_eq!(draft.id.unwrap().as_str(), "evt_1");
-        assert_eq!(super::draft(&event(json!({ "type": "a" })), 1024).unwrap().event_type.as_str(), "a");
-        let wrong = super::draft(&event(json!({ "type": "a..b", "id": "x y" })), 1024).unwrap_err();
-        assert!(wrong.contains("/id") && wrong.contains("/type"), "{wrong}");
-        let large = super::draft(&event(json!({ "type": "a", "data": { "b": "x".repeat(100) } })), 64);
-        assert!(large.unwrap_err().contains("at most 64 bytes"));
-    }
 }

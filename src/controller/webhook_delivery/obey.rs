@@ -37,6 +37,9 @@ impl Context {
         let Some(value) = requested.filter(|value| before.retry_requested_at.as_ref() != Some(value)) else {
             return Ok(delivery);
         };
+        if self.delivery.webhook(delivery.webhook).is_none() {
+            return Ok(delivery); // Deleted: there is nowhere to send to.
+        }
         let reference = Reference::from_obj(object);
         // Until the status says so, which may take a while without an API server.
         if self.objects.retried(&reference, &value).as_ref() == Some(&value) {

@@ -18,7 +18,7 @@ use crate::store::{self, Delivery};
 
 /// When what failed, or what waits for something that does not exist, is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// When the webhooks are looked for again, at start.
+/// When to look again where not all webhooks are known yet.
 const EARLY: Duration = Duration::from_secs(1);
 /// When a log is read again that lags behind what was told of.
 const RECHECK: Duration = Duration::from_millis(500);
@@ -49,6 +49,9 @@ pub(super) async fn reconcile(object: Arc<WebhookDelivery>, context: Arc<Context
     if object.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
+    if !context.delivery.is_ready() {
+        return Ok(Action::requeue(EARLY));
+    }
     let before = object.status.clone().unwrap_or_default();
     let generation = object.meta().generation;
     match context.locate(&object, &target, &before).await? {
@@ -71,7 +74,6 @@ pub(super) async fn reconcile(object: Arc<WebhookDelivery>, context: Arc<Context
             Some(ended) => context.expire(&object, &target, ended).await,
             None => Ok(Action::await_change()),
         },
-        Located::TooEarly => Ok(Action::requeue(EARLY)),
     }
 }
 
