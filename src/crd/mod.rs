@@ -170,6 +170,8 @@ mod tests {
             json!({ "request": { "headers": [
                 { "name": "X-Env", "value": "\tproduction é" }, { "name": "x'y", "value": "" },
             ] } }),
+            json!({ "request": { "contentType": "application/x-www-form-urlencoded" } }),
+            json!({ "signing": { "schemes": ["StandardWebhooks", "PCF"] } }),
             json!({ "timeouts": { "connectSeconds": 10 } }),
         ] {
             assert!(

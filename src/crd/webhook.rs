@@ -187,7 +187,8 @@ pub struct SecretKeyRef {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// How the body is written. Default: application/json.
+    /// How the body is written: the event as JSON, or as a form whose field `payload` is that JSON.
+    /// Default: application/json.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<ContentType>,
     /// Headers of the webhook's own: at most 64, and 8 KiB in all.
@@ -207,6 +208,9 @@ pub enum ContentType {
     #[default]
     #[serde(rename = "application/json")]
     Json,
+    /// `payload=` and the percent-encoded JSON object.
+    #[serde(rename = "application/x-www-form-urlencoded")]
+    Form,
 }
 
 /// A header sent with every request.
@@ -229,9 +233,15 @@ pub struct Header {
 }
 
 /// How requests are signed.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Signing {
+    /// The schemes that requests are signed by, each with its own headers. `StandardWebhooks` needs a
+    /// signing key of the form `whsec_<base64>`. Default: PCF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub schemes: Option<Vec<Scheme>>,
     /// The Secret with the signing key. Default: a Secret `<name of the webhook>-signing`, which is
     /// generated where it does not exist, and never rewritten.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -239,6 +249,16 @@ pub struct Signing {
     /// What happens when the key changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
+}
+
+/// How a signature is made and where it is found.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `X-PCF-Signature` and `X-PCF-Timestamp`.
+    #[serde(rename = "PCF")]
+    Pcf,
+    /// `webhook-id`, `webhook-timestamp` and `webhook-signature`, as Standard Webhooks has them.
+    StandardWebhooks,
 }
 
 /// The key of a Secret that holds a signing key.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hookwright_engine::attempt::{Attempt, Outcome};
 use hookwright_engine::delivery::State;
-use hookwright_engine::endpoint::{Endpoint, Receiver, ReceiverUrl, Signing, Target, Timeouts};
+use hookwright_engine::endpoint::{Endpoint, Receiver, ReceiverUrl, Target};
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::{DeliveryId, WebhookId};
 use hookwright_engine::retry;
@@ -115,12 +115,7 @@ impl Bench {
 }
 
 fn endpoint() -> Endpoint {
-    let receiver = Receiver {
-        url: ReceiverUrl::parse("https://receiver.example/").unwrap(),
-        headers: Vec::new(),
-        signing: Signing { current: "secret".into(), previous: None },
-        timeouts: Timeouts::default(),
-    };
+    let receiver = Receiver::new(ReceiverUrl::parse("https://receiver.example/").unwrap(), "secret".into());
     Endpoint {
         id: WEBHOOK,
         namespace: "shop".into(),

@@ -45,6 +45,8 @@ async fn good_webhooks_are_accepted() {
             { "name": "X-Env", "value": "production" },
             { "name": "Authorization", "valueFrom": { "secretKeyRef": { "name": "a", "key": "b" } } },
         ] } }),
+        json!({ "request": { "contentType": "application/x-www-form-urlencoded" } }),
+        json!({ "signing": { "schemes": ["PCF", "StandardWebhooks"] } }),
         json!({ "signing": { "secretRef": { "name": "key" }, "rotation": { "overlapSeconds": 0 } } }),
         json!({ "retry": {
             "enabled": true, "maxAttempts": 50, "intervalsSeconds": [1, 86_400], "backoffRatePercent": 100,
@@ -89,6 +91,9 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
             "names must differ in more than case",
         ),
         (json!({ "request": { "contentType": "text/xml" } }), "contentType", "supported values"),
+        (json!({ "signing": { "schemes": [] } }), "spec.signing.schemes", "at least 1 items"),
+        (json!({ "signing": { "schemes": ["pcf"] } }), "spec.signing.schemes[0]", "supported values"),
+        (json!({ "signing": { "schemes": ["PCF", "PCF"] } }), "spec.signing.schemes", "duplicate entries"),
         (json!({ "signing": { "secretRef": { "name": "A_b" } } }), "secretRef.name", "the name of an object"),
         (json!({ "retry": { "maxAttempts": 0 } }), "spec.retry.maxAttempts", "greater than or equal to 1"),
         (json!({ "retry": { "maxAttempts": "5" } }), "spec.retry.maxAttempts", "expected numeric"),

@@ -1,16 +1,17 @@
 //! A webhook as the engine sees it: what it subscribes to and how its receiver is reached.
 //! Every part is valid by construction.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod receiver;
 
+use std::sync::Arc;
+
+pub use receiver::{ContentType, PreviousKey, Receiver, Schemes, Signing, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::id::WebhookId;
 use crate::pattern::Pattern;
 use crate::retry;
-use crate::time::Time;
 
 /// Most requests of one webhook in flight, where it does not say otherwise.
 pub const DEFAULT_MAX_IN_FLIGHT: u32 = 50;
@@ -60,19 +61,6 @@ pub enum Hold {
     Unresolved,
 }
 
-/// The HTTP endpoint behind a webhook, and all that a request to it needs.
-#[derive(Clone, Debug)]
-pub struct Receiver {
-    /// Where requests go. The URL may carry credentials: never log it whole.
-    pub url: ReceiverUrl,
-    /// The webhook's own headers.
-    pub headers: Vec<Header>,
-    /// What its requests are signed with.
-    pub signing: Signing,
-    /// How long a request may take.
-    pub timeouts: Timeouts,
-}
-
 /// A header of the webhook's own; its value may be secret.
 #[derive(Clone, Debug)]
 pub struct Header {
@@ -80,39 +68,6 @@ pub struct Header {
     pub name: HeaderName,
     /// Valid as a header value.
     pub value: SecretString,
-}
-
-/// The keys of a webhook.
-#[derive(Clone, Debug)]
-pub struct Signing {
-    /// The secret as the receiver knows it, whole.
-    pub current: SecretString,
-    /// During a rotation, the secret before this one.
-    pub previous: Option<PreviousKey>,
-}
-
-/// A secret that signs beside its successor for a while.
-#[derive(Clone, Debug)]
-pub struct PreviousKey {
-    /// The secret.
-    pub secret: SecretString,
-    /// When it no longer signs.
-    pub until: Time,
-}
-
-/// How long one attempt may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// From the begin to the end of the response.
-    pub request: Duration,
-    /// Of that, for the name lookup, TCP and TLS.
-    pub connect: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { request: Duration::from_secs(30), connect: Duration::from_secs(5) }
-    }
 }
 
 /// The URL of a receiver: absolute, `http` or `https`, with a host.

@@ -46,6 +46,11 @@ pub fn sign(
     Ok(text)
 }
 
+/// Whether a secret can sign this scheme.
+pub fn check(secret: &SecretString) -> Result<(), InvalidSecret> {
+    secret::decoded(secret).map(drop)
+}
+
 /// Checks that a request was signed with one of the secrets, at a time within the window.
 ///
 /// Signatures of other versions (`v1a`: asymmetric) are passed over.

@@ -64,6 +64,11 @@ fn both_schemes_sign_as_other_implementations_do() {
         let body = given.body.as_bytes();
         assert_eq!(pcf::sign(&given.secret, given.timestamp, body), signatures.pcf, "{about}");
         let signed = standard::sign(&[&given.secret], &given.id, given.timestamp, body);
+        assert_eq!(
+            standard::check(&given.secret),
+            signed.as_ref().map(drop).map_err(|&error| error),
+            "{about}"
+        );
         assert_eq!(signed, signatures.standard.ok_or(InvalidSecret::NotBase64), "{about}");
     }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hookwright_engine::endpoint::{
-    DEFAULT_MAX_IN_FLIGHT, Header, HeaderName, MAX_MAX_IN_FLIGHT, ReceiverUrl, Timeouts,
+    ContentType, DEFAULT_MAX_IN_FLIGHT, Header, HeaderName, MAX_MAX_IN_FLIGHT, ReceiverUrl, Schemes, Timeouts,
 };
 use hookwright_engine::pattern::Pattern;
 use hookwright_engine::retry::{InvalidPolicy, MAX_DELAY, Policy};
@@ -15,7 +15,7 @@ use super::{FieldError, Invalid};
 use crate::crd::secret::SecretKey;
 use crate::crd::webhook::{
     self, History, MAX_DESCRIPTION, MAX_EVENTS, MAX_HISTORY, MAX_NAME, MAX_OVERLAP_SECONDS,
-    MAX_TIMEOUT_SECONDS, MAX_TTL_SECONDS, Retry, SecretKeyRef, Signing, WebhookSpec,
+    MAX_TIMEOUT_SECONDS, MAX_TTL_SECONDS, Retry, Scheme, SecretKeyRef, Signing, WebhookSpec,
 };
 
 /// A checked spec. What is needed to queue events is there even when something else is wrong.
@@ -45,15 +45,14 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     if name.len() > MAX_NAME {
         errors.report("metadata.name", &format!("must be at most {MAX_NAME} characters long"));
     }
-    let headers = request.as_ref().map_or(&[][..], |request| &request.headers);
     let url = errors.url(url.as_deref(), url_from.as_ref().map(|source| &source.secret_key_ref));
     let events = errors.events(events);
     let length = description.as_ref().map_or(0, |text| text.chars().count());
     if length > MAX_DESCRIPTION {
         errors.report("spec.description", &format!("must be at most {MAX_DESCRIPTION} characters long"));
     }
-    let headers = errors.headers(headers);
-    errors.signing(signing.as_ref());
+    let (content_type, headers) = errors.request(request.as_ref());
+    let schemes = errors.signing(signing.as_ref());
     let retry = retry.as_ref().map_or_else(Policy::default, |retry| errors.retry(retry));
     let timeouts = timeouts.as_ref().map_or_else(Timeouts::default, |timeouts| errors.timeouts(timeouts));
     let max_in_flight = concurrency.as_ref().and_then(|concurrency| concurrency.max_in_flight);
@@ -64,7 +63,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     );
     errors.history(history.as_ref());
     let plan = match url {
-        Some(url) if errors.0.is_empty() => Ok(Plan { url, headers, timeouts }),
+        Some(url) if errors.0.is_empty() => Ok(Plan { url, content_type, headers, schemes, timeouts }),
         _ => Err(Invalid(errors.0)),
     };
     Checked { events, retry, max_in_flight, plan }
@@ -113,6 +112,17 @@ impl Errors {
             }
         }
         patterns
+    }
+
+    fn request(&mut self, request: Option<&webhook::Request>) -> (ContentType, Vec<HeaderPlan>) {
+        let Some(webhook::Request { content_type, headers }) = request else {
+            return (ContentType::Json, Vec::new());
+        };
+        let content_type = match content_type.unwrap_or_default() {
+            webhook::ContentType::Json => ContentType::Json,
+            webhook::ContentType::Form => ContentType::Form,
+        };
+        (content_type, self.headers(headers))
     }
 
     fn headers(&mut self, headers: &[webhook::Header]) -> Vec<HeaderPlan> {
@@ -189,8 +199,8 @@ impl Errors {
         }
     }
 
-    fn signing(&mut self, signing: Option<&Signing>) {
-        let Some(Signing { secret_ref, rotation }) = signing else { return };
+    fn signing(&mut self, signing: Option<&Signing>) -> Schemes {
+        let Some(Signing { schemes, secret_ref, rotation }) = signing else { return Schemes::Pcf };
         if let Some(secret) = secret_ref {
             self.object_name("spec.signing.secretRef.name", &secret.name);
             if let Some(key) = &secret.key {
@@ -199,6 +209,21 @@ impl Errors {
         }
         if let Some(overlap) = rotation.as_ref().and_then(|rotation| rotation.overlap_seconds) {
             self.within("spec.signing.rotation.overlapSeconds", overlap, 0..=MAX_OVERLAP_SECONDS);
+        }
+        schemes.as_deref().map_or(Schemes::Pcf, |schemes| self.schemes(schemes))
+    }
+
+    fn schemes(&mut self, schemes: &[Scheme]) -> Schemes {
+        match schemes {
+            [Scheme::Pcf] => Schemes::Pcf,
+            [Scheme::StandardWebhooks] => Schemes::Standard,
+            [Scheme::Pcf, Scheme::StandardWebhooks] | [Scheme::StandardWebhooks, Scheme::Pcf] => {
+                Schemes::Both
+            }
+            _ => {
+                self.report("spec.signing.schemes", &"must be PCF, StandardWebhooks or both, each once");
+                Schemes::Pcf
+            }
         }
     }
 

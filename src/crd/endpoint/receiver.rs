@@ -1,8 +1,9 @@
 //! A checked request, and what it becomes with the values of Secrets.
 
 use hookwright_engine::endpoint::{
-    Header, HeaderName, PreviousKey, Receiver, ReceiverUrl, Signing, Timeouts,
+    ContentType, Header, HeaderName, PreviousKey, Receiver, ReceiverUrl, Schemes, Signing, Timeouts,
 };
+use hookwright_signature::standard;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::crd::secret::{SecretKey, Secrets, Unresolved};
@@ -13,7 +14,9 @@ const MAX_SIGNING_KEY: usize = 1024;
 /// A checked request, some of whose values are still in Secrets.
 pub(super) struct Plan {
     pub(super) url: UrlPlan,
+    pub(super) content_type: ContentType,
     pub(super) headers: Vec<HeaderPlan>,
+    pub(super) schemes: Schemes,
     pub(super) timeouts: Timeouts,
 }
 
@@ -54,7 +57,7 @@ impl Plan {
         secrets: &Secrets,
         previous: Option<PreviousKey>,
     ) -> Result<Receiver, Unresolved> {
-        let Self { url, headers, timeouts } = self;
+        let Self { url, content_type, headers, schemes, timeouts } = self;
         let url = match url {
             UrlPlan::Given(url) => url,
             UrlPlan::Secret(key) => {
@@ -64,8 +67,9 @@ impl Plan {
             }
         };
         let headers = resolve(headers, secrets)?;
-        let current = signing_secret(signing_key, secrets)?;
-        Ok(Receiver { url, headers, signing: Signing { current, previous }, timeouts })
+        let current = signing_secret(signing_key, schemes, secrets)?;
+        let signing = Signing { schemes, current, previous };
+        Ok(Receiver { url, content_type, headers, signing, timeouts })
     }
 }
 
@@ -93,7 +97,7 @@ fn resolve(plans: Vec<HeaderPlan>, secrets: &Secrets) -> Result<Vec<Header>, Unr
     Ok(headers)
 }
 
-fn signing_secret(key: &SecretKey, secrets: &Secrets) -> Result<SecretString, Unresolved> {
+fn signing_secret(key: &SecretKey, schemes: Schemes, secrets: &Secrets) -> Result<SecretString, Unresolved> {
     const FIELD: &str = "spec.signing";
     let value = secrets.value(key, FIELD)?;
     let text = value.expose_secret();
@@ -103,6 +107,9 @@ fn signing_secret(key: &SecretKey, secrets: &Secrets) -> Result<SecretString, Un
             "must be 1 to {MAX_SIGNING_KEY} bytes long, without spaces and line breaks at its ends"
         );
         return Err(unusable(key, FIELD, &detail));
+    }
+    if schemes.standard() {
+        standard::check(value).map_err(|error| unusable(key, FIELD, &error))?;
     }
     Ok(value.clone())
 }

@@ -1,7 +1,7 @@
 // `json!` is handed over as it is, and a table is as long as it is.
 #![allow(clippy::needless_pass_by_value, clippy::too_many_lines)]
 
-use hookwright_engine::endpoint::{HeaderName, ReceiverUrl};
+use hookwright_engine::endpoint::{ContentType, HeaderName, ReceiverUrl, Schemes};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::cel::validate_cel;
 use secrecy::ExposeSecret;
@@ -139,6 +139,14 @@ fn wrong() -> Vec<(Value, &'static str)> {
             "spec.signing.secretRef.key: must be a key of a Secret: A-Z a-z 0-9 - _ . and at most 253",
         ),
         (
+            json!({ "signing": { "schemes": [] } }),
+            "spec.signing.schemes: must be PCF, StandardWebhooks or both, each once",
+        ),
+        (
+            json!({ "signing": { "schemes": ["PCF", "PCF"] } }),
+            "spec.signing.schemes: must be PCF, StandardWebhooks or both, each once",
+        ),
+        (
             json!({ "signing": { "rotation": { "overlapSeconds": 604_801 } } }),
             "spec.signing.rotation.overlapSeconds: must be 0 to 604800, not 604801",
         ),
@@ -188,7 +196,7 @@ fn a_good_spec_becomes_a_receiver_with_the_values_of_its_secrets() {
         json!({
             "urlFrom": { "secretKeyRef": { "name": "tokens", "key": "url" } },
             "events": ["*"],
-            "request": { "headers": [
+            "request": { "contentType": "application/x-www-form-urlencoded", "headers": [
                 { "name": "X-Env", "value": "production" },
                 { "name": "Authorization", "valueFrom": { "secretKeyRef": { "name": "tokens", "key": "bearer" } } },
             ] },
@@ -198,6 +206,7 @@ fn a_good_spec_becomes_a_receiver_with_the_values_of_its_secrets() {
     );
     let receiver = receiver(&built);
     assert_eq!(receiver.url.host(), "hooks.example");
+    assert_eq!(receiver.content_type, ContentType::Form);
     assert_eq!(receiver.signing.current.expose_secret(), "whsec_abc");
     let headers: Vec<_> =
         receiver.headers.iter().map(|it| (it.name.as_str(), it.value.expose_secret())).collect();
@@ -273,6 +282,29 @@ fn a_missing_or_unusable_secret_is_unresolved_and_never_quoted() {
         assert_eq!(built.receiver.as_ref().unwrap_err().to_string(), says);
         assert_eq!(hold(&built), Some(Hold::Unresolved));
         assert!(!format!("{built:?}").contains("s3cr3t"));
+    }
+}
+
+#[test]
+fn only_a_secret_of_the_right_form_signs_standard_webhooks() {
+    for (schemes, expected) in [
+        (json!(["PCF"]), Schemes::Pcf),
+        (json!(["StandardWebhooks"]), Schemes::Standard),
+        (json!(["PCF", "StandardWebhooks"]), Schemes::Both),
+    ] {
+        let build = |key: &str| {
+            let secret = secret("orders-signing", json!({ "secret": key }));
+            build(spec(json!({ "signing": { "schemes": schemes.clone() } })), &[secret])
+        };
+        assert_eq!(receiver(&build("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).signing.schemes, expected);
+        let plain = build("s3cr3t").receiver.map(drop).map_err(|problem| problem.to_string());
+        assert_eq!(
+            plain.err().as_deref(),
+            expected.standard().then_some(
+                "key 'secret' of Secret 'orders-signing', which spec.signing needs: \
+                 Standard Webhooks needs a secret of the form whsec_<base64>"
+            )
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hickory_resolver::net::NetError;
 use hookwright_engine::attempt::{Failure, FailureReason, Fault, Outcome};
 
-use super::{connector, resolver};
+use super::{connector, request, resolver};
 
 /// Longest message, in bytes. Certificates, for one, can have very many names.
 const MAX_MESSAGE: usize = 512;
@@ -42,7 +42,7 @@ pub(super) fn no_roots() -> Outcome {
 }
 
 /// The request has no valid form.
-pub(super) fn unbuildable(error: &http::Error) -> Outcome {
+pub(super) fn unbuildable(error: &request::Error) -> Outcome {
     Outcome::Fault(Fault::Request(error.to_string()))
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookwright_engine::attempt::{Attempt, FailureReason, Outcome};
-use hookwright_engine::endpoint::{Receiver, ReceiverUrl, Signing, Timeouts};
+use hookwright_engine::endpoint::{Receiver, ReceiverUrl, Timeouts};
 use hookwright_engine::id::DeliveryId;
 
 use super::{Http, Options, Policy, Request, Transport};
@@ -34,10 +34,8 @@ fn request(url: &str) -> Request {
 
 fn request_within(url: &str, limit: Duration) -> Request {
     request_to(Receiver {
-        url: ReceiverUrl::parse(url).unwrap(),
-        headers: vec![],
-        signing: Signing { current: SECRET.into(), previous: None },
         timeouts: Timeouts { request: limit, connect: limit },
+        ..Receiver::new(ReceiverUrl::parse(url).unwrap(), SECRET.into())
     })
 }
 

@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::attempt::Outcome;
-use crate::endpoint::{ReceiverUrl, Signing, Target, Timeouts};
+use crate::endpoint::{ReceiverUrl, Target};
 use crate::id::EventKey;
 use crate::retry;
 
@@ -14,12 +14,8 @@ fn webhook(number: u128) -> WebhookId {
 }
 
 fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
-    let receiver = Receiver {
-        url: ReceiverUrl::parse("https://receiver.example/").unwrap(),
-        headers: Vec::new(),
-        signing: Signing { current: SecretString::from("secret"), previous: None },
-        timeouts: Timeouts::default(),
-    };
+    let receiver =
+        Receiver::new(ReceiverUrl::parse("https://receiver.example/").unwrap(), SecretString::from("secret"));
     Arc::new(Endpoint {
         id: webhook(number),
         namespace: "shop".into(),

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Fault, Outcome};
 use hookwright_engine::command::Command;
 use hookwright_engine::delivery::State;
-use hookwright_engine::endpoint::{Endpoint, Hold, Receiver, ReceiverUrl, Signing, Target, Timeouts};
+use hookwright_engine::endpoint::{Endpoint, Hold, Receiver, ReceiverUrl, Target};
 use hookwright_engine::engine::{Effect, Engine, Input, Limits, Send};
 use hookwright_engine::id::{DeliveryId, WebhookId};
 use hookwright_engine::retry;
@@ -331,12 +331,8 @@ impl World {
 
     fn put_webhook(&mut self, webhook: WebhookId, held: bool) {
         self.generation += 1;
-        let receiver = Receiver {
-            url: ReceiverUrl::parse("https://receiver.example/").unwrap(),
-            headers: Vec::new(),
-            signing: Signing { current: "secret".into(), previous: None },
-            timeouts: Timeouts::default(),
-        };
+        let receiver =
+            Receiver::new(ReceiverUrl::parse("https://receiver.example/").unwrap(), "secret".into());
         let target = if held { Target::Held(Hold::Suspended) } else { Target::Receiver(Arc::new(receiver)) };
         let endpoint = Arc::new(Endpoint {
             id: webhook,

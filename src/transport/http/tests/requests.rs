@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
-use hookwright_engine::attempt::Outcome;
-use hookwright_engine::endpoint::{Header, HeaderName, PreviousKey, ReceiverUrl};
+use hookwright_engine::attempt::{Outcome, Verdict};
+use hookwright_engine::endpoint::{
+    ContentType, Header, HeaderName, PreviousKey, ReceiverUrl, Schemes, Signing,
+};
 use hookwright_engine::time::Time;
 use proptest::prelude::*;
 use sha2::Sha256;
@@ -19,6 +23,15 @@ fn signature(secret: &str, timestamp: &str, body: &[u8]) -> String {
     mac.update(format!("{timestamp}.").as_bytes());
     mac.update(body);
     format!("sha256={:x}", Bytes::copy_from_slice(&mac.finalize().into_bytes()))
+}
+
+/// The signature of Standard Webhooks, computed without the code under test.
+fn standard_signature(secret: &str, timestamp: &str) -> String {
+    let key = BASE64.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(format!("evt_1.{timestamp}.").as_bytes());
+    mac.update(BODY);
+    format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
 }
 
 fn with(request: Request, change: impl FnOnce(&mut hookwright_engine::endpoint::Receiver)) -> Request {
@@ -82,6 +95,60 @@ async fn the_previous_secret_signs_too_while_the_rotation_overlaps() {
         let previous = signs.then(|| signature("old secret", timestamp, BODY));
         assert_eq!(captured.header("x-pcf-signature-previous"), previous.as_deref());
     }
+}
+
+#[tokio::test]
+async fn a_form_carries_the_json_in_one_field_and_the_signature_covers_the_form() {
+    let mut receiver = Receiver::answering(OK).await;
+    let mut request = with(request(&receiver.url()), |receiver| receiver.content_type = ContentType::Form);
+    request.body = "{\"id\": \"evt_form\", \"a\": \"+&=%~é\"}".into();
+    http().send(request.clone()).await;
+    let captured = receiver.request().await;
+    assert_eq!(captured.header("content-type"), Some("application/x-www-form-urlencoded"));
+    let timestamp = captured.header("x-pcf-timestamp").unwrap();
+    let signed = signature(SECRET, timestamp, &captured.body);
+    assert_eq!(captured.header("x-pcf-signature"), Some(&*signed));
+    let fields: Vec<_> = url::form_urlencoded::parse(&captured.body).into_owned().collect();
+    assert_eq!(fields, [("payload".to_owned(), String::from_utf8(request.body.to_vec()).unwrap())]);
+    assert!(captured.body.starts_with(b"payload=%7B%22id%22%3A%20%22evt_form%22%2C"), "{captured:?}");
+}
+
+#[tokio::test]
+async fn standard_webhooks_signs_beside_or_instead_of_pcf_with_both_secrets_of_a_rotation() {
+    let mut receiver = Receiver::answering(OK).await;
+    let (http, until) = (http(), clock::wall() + Duration::from_hours(1));
+    let old = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    for (schemes, previous, signers) in [
+        (Schemes::Both, None, &[SECRET][..]),
+        (Schemes::Standard, Some(old), &[SECRET, old]),
+        // The secret before may be of a time when PCF was the only scheme.
+        (Schemes::Both, Some("old secret"), &[SECRET]),
+    ] {
+        let request = with(request(&receiver.url()), |receiver| {
+            let previous = previous.map(|secret| PreviousKey { secret: secret.into(), until });
+            receiver.signing = Signing { schemes, previous, ..receiver.signing.clone() };
+        });
+        http.send(request).await;
+        let captured = receiver.request().await;
+        assert_eq!(captured.header("webhook-id"), Some("evt_1"));
+        let timestamp = captured.header("webhook-timestamp").unwrap();
+        let signed: Vec<_> = signers.iter().map(|secret| standard_signature(secret, timestamp)).collect();
+        assert_eq!(captured.header("webhook-signature"), Some(&*signed.join(" ")));
+        let pcf = schemes.pcf().then(|| signature(SECRET, timestamp, BODY));
+        assert_eq!(captured.header("x-pcf-signature"), pcf.as_deref());
+        assert_eq!(captured.header("x-pcf-timestamp").is_some(), schemes.pcf());
+        assert_eq!(captured.header("x-pcf-event"), Some("test.ping"));
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_sign_a_scheme_is_our_fault() {
+    let request = with(request("http://a.example/"), |receiver| {
+        receiver.signing.schemes = Schemes::Standard;
+        receiver.signing.current = "your_webhook_secret".into();
+    });
+    let error = super::super::request::build(&request, Time::from_secs(0)).unwrap_err();
+    assert_eq!(super::super::failure::unbuildable(&error).verdict(), Verdict::Uncharged);
 }
 
 #[tokio::test]

@@ -1,0 +1,106 @@
+//! The HTTP endpoint behind a webhook's URL.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{Header, ReceiverUrl};
+use crate::time::Time;
+
+/// The HTTP endpoint behind a webhook, and all that a request to it needs.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    /// Where requests go. The URL may carry credentials: never log it whole.
+    pub url: ReceiverUrl,
+    /// How the body is written.
+    pub content_type: ContentType,
+    /// The webhook's own headers.
+    pub headers: Vec<Header>,
+    /// What its requests are signed with.
+    pub signing: Signing,
+    /// How long a request may take.
+    pub timeouts: Timeouts,
+}
+
+impl Receiver {
+    /// A receiver that is reached in the usual way: JSON, no headers of its own, signed by PCF.
+    #[must_use]
+    pub fn new(url: ReceiverUrl, secret: SecretString) -> Self {
+        Self {
+            url,
+            content_type: ContentType::Json,
+            headers: Vec::new(),
+            signing: Signing { schemes: Schemes::Pcf, current: secret, previous: None },
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType {
+    /// `application/json`: as it is.
+    Json,
+    /// `application/x-www-form-urlencoded`: `payload=` and the percent-encoded JSON.
+    Form,
+}
+
+/// The schemes that requests are signed by: at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schemes {
+    /// PCF alone.
+    Pcf,
+    /// Standard Webhooks alone.
+    Standard,
+    /// Both, each with its own headers.
+    Both,
+}
+
+impl Schemes {
+    /// Whether PCF is one of them.
+    #[must_use]
+    pub const fn pcf(self) -> bool {
+        matches!(self, Self::Pcf | Self::Both)
+    }
+
+    /// Whether Standard Webhooks is one of them.
+    #[must_use]
+    pub const fn standard(self) -> bool {
+        matches!(self, Self::Standard | Self::Both)
+    }
+}
+
+/// The keys of a webhook.
+#[derive(Clone, Debug)]
+pub struct Signing {
+    /// By which schemes.
+    pub schemes: Schemes,
+    /// The secret as the receiver knows it, whole.
+    pub current: SecretString,
+    /// During a rotation, the secret before this one.
+    pub previous: Option<PreviousKey>,
+}
+
+/// A secret that signs beside its successor for a while.
+#[derive(Clone, Debug)]
+pub struct PreviousKey {
+    /// The secret.
+    pub secret: SecretString,
+    /// When it no longer signs.
+    pub until: Time,
+}
+
+/// How long one attempt may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the begin to the end of the response.
+    pub request: Duration,
+    /// Of that, for the name lookup, TCP and TLS.
+    pub connect: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(30), connect: Duration::from_secs(5) }
+    }
+}
