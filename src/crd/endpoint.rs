@@ -139,6 +139,7 @@ impl Webhook {
             events: checked.events,
             retry: checked.retry,
             max_in_flight: checked.max_in_flight,
+            rate_limit: checked.rate_limit,
             target,
         };
         Built { endpoint, receiver }

@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{rule, schema};
 
+mod pace;
+
+pub use pace::RateLimit;
+
 /// Longest name of a webhook: room for the names of what it owns, and fit for a label.
 pub const MAX_NAME: usize = 63;
 /// Most patterns of events that a webhook may list.
@@ -157,6 +161,10 @@ pub struct WebhookSpec {
     /// How many requests may be under way at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
+
+    /// How many requests the receiver gets in a time. Default: as many as there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
 
     /// Which deliveries are shown as `WebhookDelivery` objects. The log in the operator keeps all.
     #[serde(skip_serializing_if = "Option::is_none")]

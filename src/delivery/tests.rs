@@ -124,6 +124,7 @@ fn endpoint() -> Endpoint {
         events: vec!["*".parse().unwrap()],
         retry: retry::Policy::default(),
         max_in_flight: 50,
+        rate_limit: None,
         target: Target::Receiver(Arc::new(receiver)),
     }
 }

@@ -108,6 +108,12 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
             "must not be more than requestSeconds",
         ),
         (json!({ "concurrency": { "maxInFlight": 1001 } }), "maxInFlight", "less than or equal to 1000"),
+        (
+            json!({ "rateLimit": { "requests": 100_001 } }),
+            "rateLimit.requests",
+            "less than or equal to 100000",
+        ),
+        (json!({ "rateLimit": {} }), "rateLimit.requests", "Required value"),
         (json!({ "history": { "record": "Some" } }), "spec.history.record", "supported values"),
         (json!({ "bogus": 1 }), "spec.bogus", "field not declared in schema"),
     ] {

@@ -9,6 +9,7 @@ mod control_plane;
 mod custom_resources;
 mod deliveries;
 mod example_receivers;
+mod pace;
 mod publishing;
 mod readme;
 mod restarts;

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::id::WebhookId;
 use crate::pattern::Pattern;
+use crate::rate;
 use crate::retry;
 
 /// Most requests of one webhook in flight, where it does not say otherwise.
@@ -35,6 +36,8 @@ pub struct Endpoint {
     pub retry: retry::Policy,
     /// Most requests in flight at a time.
     pub max_in_flight: u32,
+    /// How many requests it gets in a time, if that is limited.
+    pub rate_limit: Option<rate::Limit>,
     /// Where its events go.
     pub target: Target,
 }

@@ -104,7 +104,7 @@ struct InFlight {
 /// The delivery engine. Everything in it is derived from the log and the webhooks' objects.
 ///
 /// Guarantees, each asserted by the simulation: no attempt before it is due; of one delivery one
-/// request at a time; within the limits of the webhook and of all; at most as many attempts as the
+/// request at a time; within the limits of the webhook, its rate included, and of all; at most as many attempts as the
 /// policy allows; every accepted delivery ends, unless its webhook is held for good; webhooks with
 /// work take turns.
 ///

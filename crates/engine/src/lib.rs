@@ -20,6 +20,7 @@ pub mod engine;
 pub mod event;
 pub mod id;
 pub mod pattern;
+pub mod rate;
 pub mod retry;
 pub mod subscriptions;
 pub mod time;

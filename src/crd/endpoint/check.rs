@@ -1,5 +1,7 @@
 //! What a spec says, checked field by field. Reports everything that is wrong, not only the first.
 
+mod pace;
+
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use hookwright_engine::endpoint::{
     ContentType, DEFAULT_MAX_IN_FLIGHT, Header, HeaderName, MAX_MAX_IN_FLIGHT, ReceiverUrl, Schemes, Timeouts,
 };
 use hookwright_engine::pattern::Pattern;
+use hookwright_engine::rate::Limit;
 use hookwright_engine::retry::{InvalidPolicy, MAX_DELAY, Policy};
 
 use super::receiver::{HeaderPlan, Plan, UrlPlan};
@@ -23,6 +26,7 @@ pub(super) struct Checked {
     pub(super) events: Vec<Pattern>,
     pub(super) retry: Policy,
     pub(super) max_in_flight: u32,
+    pub(super) rate_limit: Option<Limit>,
     pub(super) plan: Result<Plan, Invalid>,
 }
 
@@ -39,6 +43,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         retry,
         timeouts,
         concurrency,
+        rate_limit,
         history,
     } = spec;
     let mut errors = Errors::default();
@@ -61,12 +66,13 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT),
         1..=MAX_MAX_IN_FLIGHT,
     );
+    let rate_limit = rate_limit.as_ref().and_then(|limit| errors.rate_limit(limit));
     errors.history(history.as_ref());
     let plan = match url {
         Some(url) if errors.0.is_empty() => Ok(Plan { url, content_type, headers, schemes, timeouts }),
         _ => Err(Invalid(errors.0)),
     };
-    Checked { events, retry, max_in_flight, plan }
+    Checked { events, retry, max_in_flight, rate_limit, plan }
 }
 
 /// What is wrong so far.

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, clippy::too_many_lines)]
 
 use hookwright_engine::endpoint::{ContentType, HeaderName, ReceiverUrl, Schemes};
+use hookwright_engine::rate;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::cel::validate_cel;
 use secrecy::ExposeSecret;
@@ -182,6 +183,11 @@ fn wrong() -> Vec<(Value, &'static str)> {
             json!({ "concurrency": { "maxInFlight": 0 } }),
             "spec.concurrency.maxInFlight: must be 1 to 1000, not 0",
         ),
+        (json!({ "rateLimit": { "requests": 0 } }), "spec.rateLimit.requests: must be 1 to 100000, not 0"),
+        (
+            json!({ "rateLimit": { "requests": 1, "periodSeconds": 86_401 } }),
+            "spec.rateLimit.periodSeconds: must be 1 to 86400, not 86401",
+        ),
         (
             json!({ "history": { "failedLimit": 1001 } }),
             "spec.history.failedLimit: must be 0 to 1000, not 1001",
@@ -325,6 +331,14 @@ fn a_suspended_webhook_keeps_its_receiver_and_is_held() {
     let built = build(spec(json!({ "suspend": true })), &[signing()]);
     assert_eq!(receiver(&built).url, ReceiverUrl::parse("https://a.example/hook").unwrap());
     assert_eq!(hold(&built), Some(Hold::Suspended));
+}
+
+#[test]
+fn a_rate_limit_is_per_second_unless_it_says_otherwise() {
+    let limit = |fields| build(spec(json!({ "rateLimit": fields })), &[signing()]).endpoint.rate_limit;
+    assert_eq!(limit(json!({ "requests": 7 })), Some(rate::Limit::new(7, 1).unwrap()));
+    assert_eq!(limit(json!({ "requests": 7, "periodSeconds": 60 })), Some(rate::Limit::new(7, 60).unwrap()));
+    assert_eq!(limit(json!(null)), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::window::Window;
 use crate::attempt::{Outcome, Verdict};
 use crate::delivery::Pending;
 use crate::endpoint::{Endpoint, Hold, Receiver, Target};
+use crate::rate::Bucket;
 use crate::retry::MAX_DELAY;
 use crate::time::Time;
 
@@ -21,6 +22,8 @@ pub(super) struct Queue {
     allowed: u32,
     /// The receiver asked for quiet until then.
     quiet_until: Time,
+    /// What is left of the rate limit, where there is one.
+    bucket: Option<Bucket>,
     /// The generation of the object at which the receiver answered 410 Gone.
     pub(super) gone_generation: Option<i64>,
 }
@@ -29,6 +32,7 @@ impl Queue {
     pub(super) fn new(endpoint: Arc<Endpoint>, capacity: usize, in_flight: usize) -> Self {
         Self {
             allowed: endpoint.max_in_flight,
+            bucket: endpoint.rate_limit.map(Bucket::full),
             endpoint,
             window: Window::new(capacity),
             in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
@@ -40,6 +44,10 @@ impl Queue {
     /// The webhook has changed, and with it perhaps the receiver.
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
         self.allowed = endpoint.max_in_flight;
+        // What was used of a limit stays used, unless the limit is another.
+        if self.bucket.map(|bucket| bucket.limit()) != endpoint.rate_limit {
+            self.bucket = endpoint.rate_limit.map(Bucket::full);
+        }
         self.endpoint = endpoint;
     }
 
@@ -57,7 +65,8 @@ impl Queue {
         if self.receiver().is_err() || self.in_flight >= self.allowed.min(self.endpoint.max_in_flight) {
             return None;
         }
-        self.window.first().map(|pending| pending.due.max(self.quiet_until))
+        let allowed = self.bucket.map_or(Time::MIN, |bucket| bucket.next());
+        self.window.first().map(|pending| pending.due.max(self.quiet_until).max(allowed))
     }
 
     /// Takes the next delivery to be sent, with its receiver.
@@ -68,6 +77,9 @@ impl Queue {
         let receiver = Arc::clone(self.receiver().ok()?);
         let pending = self.window.pop()?;
         self.in_flight += 1;
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(now);
+        }
         Some((pending, receiver))
     }
 

@@ -24,6 +24,7 @@ fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
         events: Vec::new(),
         retry: retry::Policy::default(),
         max_in_flight,
+        rate_limit: None,
         target: Target::Receiver(Arc::new(receiver)),
     })
 }

@@ -12,11 +12,13 @@ use hookwright_engine::delivery::State;
 use hookwright_engine::endpoint::{Endpoint, Hold, Receiver, ReceiverUrl, Target};
 use hookwright_engine::engine::{Effect, Engine, Input, Limits, Send};
 use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::rate;
 use hookwright_engine::retry;
 use hookwright_engine::time::Time;
 use uuid::Uuid;
 
 use crate::log::Log;
+use crate::pace::Pace;
 
 const LIMITS: Limits = Limits { max_in_flight: 6, window: 4 };
 const MAX_ATTEMPTS: u32 = 4;
@@ -56,6 +58,8 @@ pub struct World {
     ended: HashSet<DeliveryId>,
     /// Until when a receiver has asked for quiet.
     quiet: HashMap<WebhookId, Time>,
+    /// When each webhook was sent to since its rate limit is in force.
+    pace: Pace,
     /// Webhooks that were removed; events may still be accepted for them for a moment.
     removed: Vec<WebhookId>,
     /// Deliveries that a receiver has taken.
@@ -80,6 +84,7 @@ impl World {
             due: HashMap::new(),
             ended: HashSet::new(),
             quiet: HashMap::new(),
+            pace: Pace::default(),
             removed: Vec::new(),
             received: HashSet::new(),
             accepted: Vec::new(),
@@ -195,6 +200,8 @@ impl World {
         assert!(self.flights.len() < LIMITS.max_in_flight);
         let beside = self.flights.values().filter(|flight| flight.webhook == webhook).count();
         assert!(beside < endpoint.max_in_flight as usize, "too many requests of one webhook");
+
+        self.pace.sends(webhook, self.now);
 
         let (outcome, latency) = self.answer(webhook);
         if outcome.status().is_some_and(|status| (200..300).contains(&status)) {
@@ -342,6 +349,10 @@ impl World {
             events: Vec::new(),
             retry: retry::Policy::new(MAX_ATTEMPTS, &[1, 60], 200, 3600).unwrap(),
             max_in_flight: self.rng.u32(1..4),
+            rate_limit: self
+                .rng
+                .bool()
+                .then(|| rate::Limit::new(self.rng.u32(1..4), self.rng.u32(1..3)).unwrap()),
             target,
         });
         // Requests that were allowed when they were sent may be under way still.
@@ -351,6 +362,7 @@ impl World {
         } else {
             endpoint
         };
+        self.pace.heed(&endpoint);
         self.endpoints.insert(webhook, Arc::clone(&endpoint));
         self.feed(Input::Upsert(endpoint));
     }
@@ -359,6 +371,7 @@ impl World {
         if let Some(webhook) = self.any_webhook() {
             self.endpoints.remove(&webhook);
             self.quiet.remove(&webhook);
+            self.pace.forget(webhook);
             self.removed.push(webhook);
             self.feed(Input::Remove(webhook));
         }
@@ -382,6 +395,7 @@ impl World {
         self.log.crash();
         self.flights.clear();
         self.quiet.clear();
+        self.pace = Pace::default();
         self.ended.clear();
         self.due.clear();
         self.gone.clone_from(self.log.gone());
@@ -394,6 +408,7 @@ impl World {
         self.engine = Engine::new(LIMITS);
         let endpoints: Vec<_> = self.endpoints.values().cloned().collect();
         for endpoint in endpoints {
+            self.pace.heed(&endpoint);
             self.feed(Input::Upsert(endpoint));
         }
         self.feed(Input::Synced(self.endpoints.keys().copied().collect()));
