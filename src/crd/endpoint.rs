@@ -6,6 +6,7 @@
 
 mod check;
 mod receiver;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +17,7 @@ use hookwright_engine::endpoint::{Endpoint, Hold, PreviousKey, Receiver, Target}
 use hookwright_engine::id::WebhookId;
 
 use super::secret::{SecretKey, Secrets, Unresolved};
-use super::webhook::{DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SecretKeyRef, Webhook};
+use super::webhook::{DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SecretKeyRef, Tls, Webhook};
 
 /// The key of a signing Secret that holds the signing key, unless the manifest names another.
 pub const SIGNING_KEY: &str = "secret";
@@ -112,7 +113,9 @@ impl Webhook {
     pub fn references(&self) -> BTreeSet<SecretKey> {
         let headers = self.spec.request.iter().flat_map(|request| &request.headers);
         let sources = headers.filter_map(|header| header.value_from.as_ref()).chain(&self.spec.url_from);
-        sources.map(|source| SecretKey::from(&source.secret_key_ref)).chain([self.signing_key()]).collect()
+        let tls = self.spec.tls.iter().flat_map(Tls::references);
+        let values = sources.map(|source| SecretKey::from(&source.secret_key_ref));
+        values.chain(tls).chain([self.signing_key()]).collect()
     }
 
     /// The endpoint of this webhook, whose identity is `id`. `secrets` are the values of its

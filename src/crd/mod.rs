@@ -172,6 +172,8 @@ mod tests {
             ] } }),
             json!({ "request": { "contentType": "application/x-www-form-urlencoded" } }),
             json!({ "signing": { "schemes": ["StandardWebhooks", "PCF"] } }),
+            json!({ "tls": { "insecureSkipVerify": false, "caRef": { "name": "ca" }, "clientCertRef": { "name": "a" } } }),
+            json!({ "url": "http://a.example", "tls": { "insecureSkipVerify": true } }),
             json!({ "timeouts": { "connectSeconds": 10 } }),
         ] {
             assert!(
@@ -220,6 +222,16 @@ mod tests {
                 ] } }),
                 "spec.request.headers",
                 "differ in more than case",
+            ),
+            (
+                json!({ "url": "HTTP://a.example", "tls": { "clientCertRef": { "name": "a" } } }),
+                "spec",
+                "need an https URL",
+            ),
+            (
+                json!({ "tls": { "insecureSkipVerify": true, "caRef": { "name": "ca" } } }),
+                "spec.tls",
+                "caRef checks nothing",
             ),
             (
                 json!({ "timeouts": { "connectSeconds": 31 } }),

@@ -55,6 +55,21 @@ pub(super) fn url_fragment() -> Rule {
     says("!self.contains('#')", "must not have a #fragment")
 }
 
+pub(super) fn tls_needs_https() -> Rule {
+    says(
+        "!has(self.url) || !has(self.tls) || !self.url.lowerAscii().startsWith('http:') || \
+         !(has(self.tls.caRef) || has(self.tls.clientCertRef))",
+        "tls.caRef and tls.clientCertRef need an https URL",
+    )
+}
+
+pub(super) fn authorities_are_asked() -> Rule {
+    says(
+        "!has(self.caRef) || !has(self.insecureSkipVerify) || !self.insecureSkipVerify",
+        "caRef checks nothing where insecureSkipVerify is true",
+    )
+}
+
 pub(super) fn event_pattern() -> Rule {
     says(
         format!(

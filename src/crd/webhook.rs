@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{rule, schema};
 
 mod pace;
+mod tls;
 
 pub use pace::RateLimit;
+pub use tls::{CaRef, CertificateRef, Tls};
 
 /// Longest name of a webhook: room for the names of what it owns, and fit for a label.
 pub const MAX_NAME: usize = 63;
@@ -114,7 +116,7 @@ pub const MAX_TTL_SECONDS: u32 = 365 * 24 * 60 * 60;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rule::exactly_one("url", "urlFrom"))]
+#[x_kube(validation = rule::exactly_one("url", "urlFrom"), validation = rule::tls_needs_https())]
 pub struct WebhookSpec {
     /// The URL that events are posted to: http or https, without credentials and fragment.
     /// Exactly one of `url` and `urlFrom` is required.
@@ -149,6 +151,10 @@ pub struct WebhookSpec {
     /// How requests are signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing: Option<Signing>,
+
+    /// How TLS sessions with the receiver differ from the usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 
     /// When a failed attempt is repeated.
     #[serde(skip_serializing_if = "Option::is_none")]

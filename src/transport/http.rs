@@ -13,12 +13,16 @@
 mod clients;
 mod connector;
 mod failure;
+mod recent;
 mod request;
 mod resolver;
 mod response;
 mod tls;
 
+use std::sync::Arc;
+
 use hookwright_engine::attempt::{Attempt, Outcome};
+use hookwright_engine::endpoint::Trust;
 use hookwright_engine::time::Time;
 use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
@@ -63,7 +67,7 @@ impl Http {
     fn with_roots(options: Options, roots: RootCertStore) -> Result<Self, Error> {
         let trusts = !roots.is_empty();
         let resolver = resolver::Resolver::system().map_err(|error| Error::Resolver(error.to_string()))?;
-        let clients = Clients::new(options.policy, resolver, tls::config(roots)?);
+        let clients = Clients::new(options.policy, resolver, Arc::new(roots))?;
         Ok(Self { clients, trusts })
     }
 
@@ -74,15 +78,19 @@ impl Http {
 
     async fn exchange(&self, request: &Request, now: Time, deadline: Instant) -> (Outcome, Vec<u8>) {
         let receiver = &request.receiver;
-        let url = receiver.url.as_url();
-        if url.scheme() == "https" && !self.trusts {
+        let system = receiver.tls.as_ref().is_none_or(|tls| matches!(tls.trust(), Trust::System));
+        if receiver.url.is_https() && system && !self.trusts {
             return (failure::no_roots(), Vec::new());
         }
         let message = match request::build(request, now) {
             Ok(message) => message,
             Err(error) => return (failure::unbuildable(&error), Vec::new()),
         };
-        let client = self.clients.get(Profile { connect: receiver.timeouts.connect });
+        let profile = Profile { tls: receiver.tls.clone(), connect: receiver.timeouts.connect };
+        let client = match self.clients.get(&profile) {
+            Ok(client) => client,
+            Err(error) => return (failure::uncertifiable(&error), Vec::new()),
+        };
         match timeout_at(deadline, client.request(message)).await {
             Ok(Ok(answer)) => response::read(answer, deadline).await,
             Ok(Err(error)) => (failure::outcome(&error, &receiver.url.host()), Vec::new()),

@@ -46,6 +46,8 @@ async fn good_webhooks_are_accepted() {
             { "name": "Authorization", "valueFrom": { "secretKeyRef": { "name": "a", "key": "b" } } },
         ] } }),
         json!({ "request": { "contentType": "application/x-www-form-urlencoded" } }),
+        json!({ "tls": { "caRef": { "name": "ca", "key": "ca.pem" }, "clientCertRef": { "name": "a" } } }),
+        json!({ "tls": { "insecureSkipVerify": true } }),
         json!({ "signing": { "schemes": ["PCF", "StandardWebhooks"] } }),
         json!({ "signing": { "secretRef": { "name": "key" }, "rotation": { "overlapSeconds": 0 } } }),
         json!({ "retry": {
@@ -91,6 +93,17 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
             "names must differ in more than case",
         ),
         (json!({ "request": { "contentType": "text/xml" } }), "contentType", "supported values"),
+        (
+            json!({ "url": "http://a.example", "tls": { "caRef": { "name": "ca" } } }),
+            "spec",
+            "tls.caRef and tls.clientCertRef need an https URL",
+        ),
+        (
+            json!({ "tls": { "insecureSkipVerify": true, "caRef": { "name": "ca" } } }),
+            "spec.tls",
+            "caRef checks nothing where insecureSkipVerify is true",
+        ),
+        (json!({ "tls": { "caRef": { "name": "A_b" } } }), "spec.tls.caRef.name", "the name of an object"),
         (json!({ "signing": { "schemes": [] } }), "spec.signing.schemes", "at least 1 items"),
         (json!({ "signing": { "schemes": ["pcf"] } }), "spec.signing.schemes[0]", "supported values"),
         (json!({ "signing": { "schemes": ["PCF", "PCF"] } }), "spec.signing.schemes", "duplicate entries"),

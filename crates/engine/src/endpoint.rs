@@ -2,11 +2,13 @@
 //! Every part is valid by construction.
 
 mod receiver;
+mod tls;
 
 use std::sync::Arc;
 
 pub use receiver::{ContentType, PreviousKey, Receiver, Schemes, Signing, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
+pub use tls::{Identity, Tls, Trust};
 use url::Url;
 
 use crate::id::WebhookId;
@@ -129,6 +131,12 @@ impl ReceiverUrl {
     #[must_use]
     pub const fn as_url(&self) -> &Url {
         &self.0
+    }
+
+    /// Whether requests go over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
     }
 
     /// Host and explicit port, fit for logs and status: `example.com`, `127.0.0.1:8080`.

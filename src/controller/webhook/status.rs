@@ -1,5 +1,6 @@
 //! Step 5: say what came of it, in the object's status and, where Ready changes, as an Event.
 
+use hookwright_engine::endpoint::{Receiver, Trust};
 use hookwright_engine::id::WebhookId;
 use hookwright_engine::time::Time;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -47,7 +48,7 @@ impl Report {
             ..WebhookStatus::default()
         };
         let claims = match &built.receiver {
-            Ok(_) => in_force(webhook.spec.suspend),
+            Ok(receiver) => in_force(webhook.spec.suspend, receiver),
             Err(Problem::Invalid(invalid)) => self::invalid(&invalid.to_string()),
             Err(Problem::Unresolved(unresolved)) => self::unresolved(unresolved),
         };
@@ -113,12 +114,15 @@ fn claim(about: Type, holds: Holds, reason: Reason, message: &str) -> Claim {
 }
 
 /// A suspended webhook is Ready: it is just as its owner wants it.
-fn in_force(suspended: bool) -> Vec<Claim> {
-    let ready = if suspended {
-        claim(Type::Ready, Holds::True, Reason::Suspended, "events are queued until spec.suspend is false")
+fn in_force(suspended: bool, receiver: &Receiver) -> Vec<Claim> {
+    let (reason, message) = if suspended {
+        (Reason::Suspended, "events are queued until spec.suspend is false")
     } else {
-        claim(Type::Ready, Holds::True, Reason::Active, "events are sent")
+        (Reason::Active, "events are sent")
     };
+    let unchecked = receiver.tls.as_ref().is_some_and(|tls| matches!(tls.trust(), Trust::Anyone));
+    let warning = if unchecked { "; the receiver's certificate is not checked" } else { "" };
+    let ready = claim(Type::Ready, Holds::True, reason, &format!("{message}{warning}"));
     vec![
         ready,
         claim(Type::Accepted, Holds::True, Reason::Valid, "the spec is valid"),

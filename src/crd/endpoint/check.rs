@@ -1,6 +1,7 @@
 //! What a spec says, checked field by field. Reports everything that is wrong, not only the first.
 
 mod pace;
+mod tls;
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -40,6 +41,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         description,
         request,
         signing,
+        tls,
         retry,
         timeouts,
         concurrency,
@@ -58,6 +60,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     }
     let (content_type, headers) = errors.request(request.as_ref());
     let schemes = errors.signing(signing.as_ref());
+    let tls = errors.tls(tls.as_ref(), url.as_ref());
     let retry = retry.as_ref().map_or_else(Policy::default, |retry| errors.retry(retry));
     let timeouts = timeouts.as_ref().map_or_else(Timeouts::default, |timeouts| errors.timeouts(timeouts));
     let max_in_flight = concurrency.as_ref().and_then(|concurrency| concurrency.max_in_flight);
@@ -69,7 +72,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     let rate_limit = rate_limit.as_ref().and_then(|limit| errors.rate_limit(limit));
     errors.history(history.as_ref());
     let plan = match url {
-        Some(url) if errors.0.is_empty() => Ok(Plan { url, content_type, headers, schemes, timeouts }),
+        Some(url) if errors.0.is_empty() => Ok(Plan { url, content_type, headers, schemes, tls, timeouts }),
         _ => Err(Invalid(errors.0)),
     };
     Checked { events, retry, max_in_flight, rate_limit, plan }

@@ -6,6 +6,7 @@ use hookwright_engine::endpoint::{
 use hookwright_signature::standard;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::tls::TlsPlan;
 use crate::crd::secret::{SecretKey, Secrets, Unresolved};
 
 /// Longest signing key, in bytes.
@@ -17,6 +18,7 @@ pub(super) struct Plan {
     pub(super) content_type: ContentType,
     pub(super) headers: Vec<HeaderPlan>,
     pub(super) schemes: Schemes,
+    pub(super) tls: Option<TlsPlan>,
     pub(super) timeouts: Timeouts,
 }
 
@@ -57,19 +59,25 @@ impl Plan {
         secrets: &Secrets,
         previous: Option<PreviousKey>,
     ) -> Result<Receiver, Unresolved> {
-        let Self { url, content_type, headers, schemes, timeouts } = self;
+        let Self { url, content_type, headers, schemes, tls, timeouts } = self;
         let url = match url {
             UrlPlan::Given(url) => url,
             UrlPlan::Secret(key) => {
                 const FIELD: &str = "spec.urlFrom";
                 let value = secrets.value(&key, FIELD)?;
-                ReceiverUrl::parse(value.expose_secret()).map_err(|error| unusable(&key, FIELD, &error))?
+                let url = ReceiverUrl::parse(value.expose_secret())
+                    .map_err(|error| unusable(&key, FIELD, &error))?;
+                if tls.as_ref().is_some_and(TlsPlan::needs_https) && !url.is_https() {
+                    return Err(unusable(&key, FIELD, &"must be an https URL, as spec.tls needs one"));
+                }
+                url
             }
         };
         let headers = resolve(headers, secrets)?;
         let current = signing_secret(signing_key, schemes, secrets)?;
         let signing = Signing { schemes, current, previous };
-        Ok(Receiver { url, content_type, headers, signing, timeouts })
+        let tls = tls.map(|tls| tls.resolve(secrets)).transpose()?;
+        Ok(Receiver { url, content_type, headers, signing, tls, timeouts })
     }
 }
 
@@ -114,6 +122,6 @@ fn signing_secret(key: &SecretKey, schemes: Schemes, secrets: &Secrets) -> Resul
     Ok(value.clone())
 }
 
-fn unusable(key: &SecretKey, field: &str, detail: &impl ToString) -> Unresolved {
+pub(super) fn unusable(key: &SecretKey, field: &str, detail: &impl ToString) -> Unresolved {
     Unresolved::Unusable { key: key.clone(), field: field.to_owned(), detail: detail.to_string() }
 }

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use super::*;
 
+mod tls;
+
 const ID: WebhookId = WebhookId::from_uid(Uuid::from_u128(7));
 
 fn webhook(spec: Value) -> Webhook {
@@ -138,6 +140,22 @@ fn wrong() -> Vec<(Value, &'static str)> {
         (
             json!({ "signing": { "secretRef": { "name": "a", "key": "b c" } } }),
             "spec.signing.secretRef.key: must be a key of a Secret: A-Z a-z 0-9 - _ . and at most 253",
+        ),
+        (
+            json!({ "tls": { "caRef": { "name": "A_b" } } }),
+            "spec.tls.caRef.name: must be the name of an object: a-z 0-9 - and dots, at most 253",
+        ),
+        (
+            json!({ "tls": { "clientCertRef": { "name": "" } } }),
+            "spec.tls.clientCertRef.name: must be the name of an object: a-z 0-9 - and dots, at most 253",
+        ),
+        (
+            json!({ "tls": { "insecureSkipVerify": true, "caRef": { "name": "ca" } } }),
+            "spec.tls: caRef checks nothing where insecureSkipVerify is true",
+        ),
+        (
+            json!({ "url": "http://a.example", "tls": { "clientCertRef": { "name": "a" } } }),
+            "spec.tls: caRef and clientCertRef need an https URL",
         ),
         (
             json!({ "signing": { "schemes": [] } }),

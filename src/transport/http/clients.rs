@@ -1,18 +1,20 @@
 //! The keep-alive pools.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hookwright_engine::endpoint::Tls;
 use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::connector::Connector;
+use super::recent::Recent;
 use super::resolver::Resolver;
+use super::tls;
 use crate::transport::guard::Policy;
 
 /// Idle connections kept per receiver.
@@ -20,7 +22,7 @@ const MAX_IDLE_PER_HOST: usize = 10;
 /// How long a connection may be idle before it is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Pools at a time. Webhooks rarely differ in what makes up a [`Profile`].
-const MAX_CLIENTS: usize = 64;
+const MAX_CLIENTS: usize = 256;
 /// Read ahead of what is asked for, per connection, in bytes; also the longest head of a response.
 const READ_BUFFER: u32 = 64 * 1024;
 /// How often the peer of an HTTP/2 connection in use is asked whether it is still there.
@@ -32,8 +34,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) type Client = legacy::Client<Connector, Full<Bytes>>;
 
 /// What connections must have in common to be shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Profile {
+    /// Whom we trust, and who we are; `None` for the usual.
+    pub(super) tls: Option<Arc<Tls>>,
     /// How long the name lookup, TCP and TLS may take together.
     pub(super) connect: Duration,
 }
@@ -41,44 +45,53 @@ pub(super) struct Profile {
 /// Makes clients, one per profile, and keeps them.
 pub(super) struct Clients {
     resolver: Resolver,
-    tls: ClientConfig,
+    roots: Arc<RootCertStore>,
+    usual: ClientConfig,
     current: Mutex<Current>,
 }
 
 struct Current {
     policy: Arc<Policy>,
-    by_profile: HashMap<Profile, Client>,
+    by_profile: Recent<Profile, Client>,
 }
 
 impl Clients {
-    pub(super) fn new(policy: Policy, resolver: Resolver, tls: ClientConfig) -> Self {
-        let current = Current { policy: Arc::new(policy), by_profile: HashMap::new() };
-        Self { resolver, tls, current: Mutex::new(current) }
+    pub(super) fn new(
+        policy: Policy,
+        resolver: Resolver,
+        roots: Arc<RootCertStore>,
+    ) -> Result<Self, rustls::Error> {
+        let usual = tls::usual(Arc::clone(&roots))?;
+        let by_profile = Recent::new(MAX_CLIENTS, IDLE_TIMEOUT);
+        let current = Mutex::new(Current { policy: Arc::new(policy), by_profile });
+        Ok(Self { resolver, roots, usual, current })
     }
 
     /// Connections are made by this policy from now on. Those of the old one are closed as they become idle.
     pub(super) fn set_policy(&self, policy: Policy) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = Current { policy: Arc::new(policy), by_profile: HashMap::new() };
+        current.policy = Arc::new(policy);
+        current.by_profile.clear();
     }
 
-    /// The client of a profile.
-    pub(super) fn get(&self, profile: Profile) -> Client {
+    /// The client of a profile. Fails where its certificates cannot be used.
+    pub(super) fn get(&self, profile: &Profile) -> Result<Client, rustls::Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = current.by_profile.get(&profile) {
-            return client.clone();
+        if let Some(client) = current.by_profile.get(profile) {
+            return Ok(client.clone());
         }
-        if current.by_profile.len() >= MAX_CLIENTS {
-            current.by_profile.clear();
-        }
-        let client = self.build(Arc::clone(&current.policy), profile);
-        current.by_profile.insert(profile, client.clone());
-        client
+        let client = self.build(Arc::clone(&current.policy), profile)?;
+        current.by_profile.insert(profile.clone(), client.clone());
+        Ok(client)
     }
 
-    fn build(&self, policy: Arc<Policy>, profile: Profile) -> Client {
-        let connector = Connector::new(policy, self.resolver.clone(), self.tls.clone(), profile.connect);
-        legacy::Client::builder(TokioExecutor::new())
+    fn build(&self, policy: Arc<Policy>, profile: &Profile) -> Result<Client, rustls::Error> {
+        let tls = match &profile.tls {
+            None => self.usual.clone(),
+            Some(tls) => tls::own(tls, &self.roots)?,
+        };
+        let connector = Connector::new(policy, self.resolver.clone(), tls, profile.connect);
+        let client = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -90,7 +103,8 @@ impl Clients {
             .http2_initial_stream_window_size(READ_BUFFER)
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
-            .build(connector)
+            .build(connector);
+        Ok(client)
     }
 }
 

@@ -20,6 +20,10 @@ pub(super) fn outcome(error: &(dyn Error + 'static), host: &str) -> Outcome {
     if let Some(error) = chain(error).find_map(|error| error.downcast_ref::<connector::Error>()) {
         return unconnected(error, host);
     }
+    // A receiver may look at our certificate only after the handshake, as TLS 1.3 has it.
+    if let Some(error) = chain(error).find_map(alert) {
+        return failed(FailureReason::Tls, format!("failed to agree on TLS with {host}: {error}"));
+    }
     let message = match chain(error).find_map(|error| error.downcast_ref::<hyper::Error>()) {
         Some(error) if error.is_parse() => {
             format!("failed to read the answer of {host}: it is not HTTP: {error}")
@@ -44,6 +48,11 @@ pub(super) fn no_roots() -> Outcome {
 /// The request has no valid form.
 pub(super) fn unbuildable(error: &request::Error) -> Outcome {
     Outcome::Fault(Fault::Request(error.to_string()))
+}
+
+/// The certificates of the webhook cannot be used.
+pub(super) fn uncertifiable(error: &rustls::Error) -> Outcome {
+    Outcome::Fault(Fault::Request(format!("the certificates of spec.tls cannot be used: {error}")))
 }
 
 fn unconnected(error: &connector::Error, host: &str) -> Outcome {
@@ -85,6 +94,11 @@ fn shortage<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     let error = resolving.or_else(|| error.downcast_ref::<io::Error>())?;
     let ours = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EADDRNOTAVAIL];
     error.raw_os_error().filter(|number| ours.contains(number)).map(|_| error)
+}
+
+/// An error of TLS, within that of the stream.
+fn alert<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()
 }
 
 /// The error and what caused it, outermost first.

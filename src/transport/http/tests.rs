@@ -2,8 +2,10 @@ mod answers;
 mod connections;
 mod examples;
 mod failures;
+mod identities;
 mod receiver;
 mod requests;
+mod secure;
 mod tls;
 
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! The HTTP endpoint behind a webhook's URL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Header, ReceiverUrl};
+use super::{Header, ReceiverUrl, Tls};
 use crate::time::Time;
 
 /// The HTTP endpoint behind a webhook, and all that a request to it needs.
@@ -18,6 +19,8 @@ pub struct Receiver {
     pub headers: Vec<Header>,
     /// What its requests are signed with.
     pub signing: Signing,
+    /// How TLS sessions with it differ from the usual ones, where they do.
+    pub tls: Option<Arc<Tls>>,
     /// How long a request may take.
     pub timeouts: Timeouts,
 }
@@ -31,6 +34,7 @@ impl Receiver {
             content_type: ContentType::Json,
             headers: Vec::new(),
             signing: Signing { schemes: Schemes::Pcf, current: secret, previous: None },
+            tls: None,
             timeouts: Timeouts::default(),
         }
     }

@@ -1,78 +1,20 @@
 //! Receivers behind TLS.
 
-use std::net::SocketAddr;
-
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::RootCertStore;
+use rustls::version::{TLS12, TLS13};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use super::receiver::{Connection, OK, Receiver};
+use super::secure::{Authority, Secure};
 use super::*;
 
-/// A receiver whose certificate is its own authority; answers with the protocol's version.
-struct Secure {
-    address: SocketAddr,
-    roots: RootCertStore,
-    _tasks: JoinSet<()>,
-}
-
-impl Secure {
-    async fn speaking(protocols: &[&str]) -> Self {
-        let made = self_signed();
-        let certificate = made.cert.der().clone();
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate], key)
-                .unwrap();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                // A client that does not trust us hangs up during the handshake.
-                let Ok(stream) = acceptor.accept(stream).await else { continue };
-                let answer = service_fn(async |request: hyper::Request<Incoming>| {
-                    let version = format!("{:?}", request.version());
-                    request.into_body().collect().await?;
-                    Ok::<_, hyper::Error>(hyper::Response::new(version))
-                });
-                let server = auto::Builder::new(TokioExecutor::new());
-                server.serve_connection(TokioIo::new(stream), answer).await.unwrap_or_default();
-            }
-        });
-        Self { address, roots, _tasks: tasks }
-    }
-
-    fn url(&self, host: &str) -> String {
-        format!("https://{host}:{}/hook", self.address.port())
-    }
-}
-
-fn self_signed() -> rcgen::CertifiedKey<rcgen::KeyPair> {
-    rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap()
+async fn speaking(authority: &Authority, protocols: &[&str]) -> Secure {
+    Secure::serving(authority.server(None, &[&TLS13, &TLS12]), protocols).await
 }
 
 /// Trusts somebody, but none of the receivers.
 fn trusting_a_stranger() -> Http {
-    let mut roots = RootCertStore::empty();
-    roots.add(self_signed().cert.der().clone()).unwrap();
-    Http::with_roots(Options { policy: loopback() }, roots).unwrap()
+    Http::with_roots(Options { policy: loopback() }, Authority::new().roots()).unwrap()
 }
 
 #[tokio::test]
@@ -80,8 +22,9 @@ async fn the_newest_protocol_that_both_sides_know_is_spoken() {
     for (protocols, version) in
         [(&["h2", "http/1.1"][..], "HTTP/2.0"), (&["http/1.1"], "HTTP/1.1"), (&[], "HTTP/1.1")]
     {
-        let receiver = Secure::speaking(protocols).await;
-        let http = Http::with_roots(Options { policy: loopback() }, receiver.roots.clone()).unwrap();
+        let authority = Authority::new();
+        let receiver = speaking(&authority, protocols).await;
+        let http = Http::with_roots(Options { policy: loopback() }, authority.roots()).unwrap();
         for _ in 0..2 {
             let attempt = http.send(request(&receiver.url("localhost"))).await;
             assert_eq!(attempt.outcome, Outcome::Responded { status: 200, retry_after: None });
@@ -92,7 +35,7 @@ async fn the_newest_protocol_that_both_sides_know_is_spoken() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_a_tls_failure() {
-    let receiver = Secure::speaking(&[]).await;
+    let receiver = speaking(&Authority::new(), &[]).await;
     let (reason, message) = failure(trusting_a_stranger().send(request(&receiver.url("localhost"))).await);
     assert_eq!(reason, FailureReason::Tls);
     assert!(message.starts_with("failed to agree on TLS with localhost:"), "{message}");
@@ -100,8 +43,9 @@ async fn a_certificate_that_nobody_vouches_for_is_a_tls_failure() {
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_a_tls_failure() {
-    let receiver = Secure::speaking(&[]).await;
-    let http = Http::with_roots(Options { policy: loopback() }, receiver.roots.clone()).unwrap();
+    let authority = Authority::new();
+    let receiver = speaking(&authority, &[]).await;
+    let http = Http::with_roots(Options { policy: loopback() }, authority.roots()).unwrap();
     let (reason, _) = failure(http.send(request(&receiver.url("127.0.0.1"))).await);
     assert_eq!(reason, FailureReason::Tls);
 }
