@@ -54,7 +54,7 @@ pub struct Api {
 impl Api {
     /// All routes.
     pub fn router(self) -> Router {
-        Router::new()
+        let routes = Router::new()
             .route("/v1/events", post(events::publish))
             .route("/v1/events/batch", post(events::publish_batch))
             .route("/v1/event-types", get(event_types::list))
@@ -64,11 +64,8 @@ impl Api {
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(health::metrics))
-            .with_state(self)
-            .layer(CsrfLayer::new())
-            .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn(explain))
+            .with_state(self);
+        layers(routes)
     }
 
     /// Whether events are taken, or why not.
@@ -81,6 +78,15 @@ impl Api {
         }
         Ok(())
     }
+}
+
+/// What guards every route, and explains what no handler answers.
+fn layers(routes: Router) -> Router {
+    routes
+        .layer(CsrfLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(explain))
 }
 
 /// Turns plain errors of the router and of layers into problems; their headers (`Allow`) stay.
@@ -104,3 +110,6 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a request handler panicked");
     Problem::new(Kind::Internal, "this is a defect of Hookwright; its log has the details").into_response()
 }
+
+#[cfg(test)]
+mod tests;
