@@ -144,3 +144,6 @@ impl Standalone {
         self.reported = problems;
     }
 }
+
+#[cfg(test)]
+mod tests;
