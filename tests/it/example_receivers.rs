@@ -1,5 +1,6 @@
 //! The receivers of the examples verify what the operator sends them.
 
+use std::path::Path;
 use std::process::Command;
 
 use hookwright_testbed::{Folder, Output, Process};
@@ -10,12 +11,12 @@ use crate::support::{self, DEADLINE, Operator};
 /// What the receivers say once they listen; their address follows.
 const LISTENING: &str = "listening on ";
 
-async fn receives(language: &str, program: &str, source: &str) {
+async fn receives(language: &str, program: &[&str]) {
     let cluster = support::cluster().await;
     let ns = cluster.namespace(language).await;
     let folder = Folder::temporary().unwrap();
-    let mut command = Command::new(program);
-    command.arg(source).args(["--fail-first", "1"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).args(["--fail-first", "1"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     command.env("WEBHOOK_SECRET", "s3cr3t").env("PORT", "0").env("PYTHONUNBUFFERED", "1");
     let mut receiver = Process::start(&folder, language, &command, Output::Log).unwrap();
     let listens = async |process: &Process| process.log().contains(LISTENING);
@@ -44,10 +45,19 @@ async fn receives(language: &str, program: &str, source: &str) {
 
 #[tokio::test]
 async fn the_one_in_node_takes_a_delivery_that_is_retried() {
-    receives("node", "node", "examples/receivers/node/receiver.mjs").await;
+    receives("node", &["node", "examples/receivers/node/receiver.mjs"]).await;
 }
 
 #[tokio::test]
 async fn the_one_in_python_takes_a_delivery_that_is_retried() {
-    receives("python", "python3", "examples/receivers/python/receiver.py").await;
+    receives("python", &["python3", "examples/receivers/python/receiver.py"]).await;
+}
+
+#[tokio::test]
+async fn the_one_in_rust_takes_a_delivery_that_is_retried() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--example", "receiver"]);
+    assert!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
+    let program = Path::new(env!("CARGO_BIN_EXE_hookwright")).with_file_name("examples").join("receiver");
+    receives("rust", &[program.to_str().unwrap()]).await;
 }

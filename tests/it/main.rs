@@ -5,14 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "the test runner shows it for tests that fail")]
 
+mod command_line;
 mod control_plane;
 mod custom_resources;
 mod deliveries;
+mod demo;
 mod example_receivers;
 mod pace;
 mod publishing;
 mod readme;
 mod restarts;
+mod standalone;
 mod support;
 mod tidy;
 mod webhook_controller;

@@ -50,7 +50,7 @@ impl Receiver {
 
     pub fn router(self) -> Router {
         Router::new()
-            .route("/webhooks", post(receive))
+            .route("/webhooks/pcf", post(receive))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(Arc::new(self))
     }

@@ -13,12 +13,14 @@ mod cluster;
 mod namespace;
 mod operator;
 mod receiver;
+mod standalone;
 mod webhook;
 
 pub use cluster::{Cluster, Output, cluster};
 pub use namespace::Namespace;
 pub use operator::Operator;
 pub use receiver::{Receiver, Request};
+pub use standalone::Standalone;
 pub use webhook::webhook;
 
 use std::{fmt::Debug, time::Duration};
