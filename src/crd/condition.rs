@@ -72,6 +72,10 @@ pub enum Reason {
     Attempt(&'static str),
     /// Not `EndpointHealthy`, not Succeeded: the receiver answered 410 Gone.
     Gone,
+    /// Not `EndpointHealthy`: most attempts failed, so that one at a time is sent now and then.
+    CircuitOpen,
+    /// Only of a Kubernetes Event: deliveries flow again.
+    CircuitClosed,
     /// Not `RecordsComplete`: the operator keeps no more objects.
     OverBudget,
     /// Succeeded is Unknown: waits for the first attempt.
@@ -111,6 +115,8 @@ impl Reason {
             Self::NothingSent => "NothingSent",
             Self::Attempt(reason) => reason,
             Self::Gone => "Gone",
+            Self::CircuitOpen => "CircuitOpen",
+            Self::CircuitClosed => "CircuitClosed",
             Self::OverBudget => "OverBudget",
             Self::Pending => "Pending",
             Self::Sending => "Sending",

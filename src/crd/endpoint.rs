@@ -143,6 +143,7 @@ impl Webhook {
             retry: checked.retry,
             max_in_flight: checked.max_in_flight,
             rate_limit: checked.rate_limit,
+            breaker: checked.breaker,
             target,
         };
         Built { endpoint, receiver }

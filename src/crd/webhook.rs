@@ -3,7 +3,7 @@
 // Columns share their types.
 #![allow(clippy::duplicated_attributes)]
 
-use hookwright_engine::endpoint::{Header as EngineHeader, MAX_MAX_IN_FLIGHT, ReceiverUrl};
+use hookwright_engine::endpoint::{Header as EngineHeader, ReceiverUrl};
 use hookwright_engine::retry::{MAX_DELAY, Policy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
@@ -15,7 +15,7 @@ use super::{rule, schema};
 mod pace;
 mod tls;
 
-pub use pace::RateLimit;
+pub use pace::{CircuitBreaker, Concurrency, RateLimit};
 pub use tls::{CaRef, CertificateRef, Tls};
 
 /// Longest name of a webhook: room for the names of what it owns, and fit for a label.
@@ -171,6 +171,10 @@ pub struct WebhookSpec {
     /// How many requests the receiver gets in a time. Default: as many as there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+
+    /// When a receiver that fails nearly always is left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker: Option<CircuitBreaker>,
 
     /// Which deliveries are shown as `WebhookDelivery` objects. The log in the operator keeps all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -339,16 +343,6 @@ pub struct Timeouts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_TIMEOUT_SECONDS))]
     pub connect_seconds: Option<u32>,
-}
-
-/// How many requests may be under way at a time.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct Concurrency {
-    /// Most requests under way at a time. Default: 50.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = MAX_MAX_IN_FLIGHT))]
-    pub max_in_flight: Option<u32>,
 }
 
 /// Which deliveries are shown as `WebhookDelivery` objects.

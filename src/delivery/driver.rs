@@ -218,25 +218,27 @@ impl<T: Transport> Driver<T> {
         self.engine.step(self.clock.now(), input, &mut self.effects);
         let record = self.effects.iter().find_map(|effect| match effect {
             Effect::Command(Command::Record(record)) => Some(record),
-            Effect::Command(_) | Effect::Send(_) => None,
+            Effect::Command(_) | Effect::Send(_) | Effect::Circuit { .. } => None,
         });
-        if let Some(record) = record {
-            self.report(record, send.endpoint, event.as_deref());
-        }
+        let news = record.and_then(|record| self.news(record, send.endpoint, event.as_deref()));
+        // Whoever hears of the attempt may ask for the circuit.
         self.perform();
+        if let Some(attempted) = news {
+            let (webhook, delivery) = (attempted.record.webhook, attempted.record.id);
+            self.shared.tell(webhook, delivery, What::Attempted(Arc::new(attempted)));
+        }
     }
 
-    /// Says what became of an attempt.
-    fn report(&self, record: &Record, endpoint: Arc<Endpoint>, event: Option<&Event>) {
+    /// What is to be told of an attempt, if anybody listens.
+    fn news(&self, record: &Record, endpoint: Arc<Endpoint>, event: Option<&Event>) -> Option<Attempted> {
         self.metrics.delivery_moves(record.state);
-        let (Some(event), true) = (event, self.shared.changes.receiver_count() > 0) else { return };
-        let attempted = Attempted {
+        let event = event.filter(|_| self.shared.changes.receiver_count() > 0)?;
+        Some(Attempted {
             record: record.clone(),
             event_id: event.id.clone(),
             event_type: event.event_type.clone(),
             endpoint,
-        };
-        self.shared.tell(record.webhook, record.id, What::Attempted(Arc::new(attempted)));
+        })
     }
 
     fn tell(&self, deliveries: &[Pending], what: &What) {
@@ -257,6 +259,11 @@ impl<T: Transport> Driver<T> {
             match effect {
                 Effect::Send(send) => self.launch(send),
                 Effect::Command(command) => self.outbox.push(command),
+                Effect::Circuit { webhook, circuit } => {
+                    tracing::info!(%webhook, ?circuit, "the circuit to a receiver turned");
+                    self.metrics.circuit_turns(circuit);
+                    self.shared.circuits.turn(webhook, circuit);
+                }
             }
         }
         self.effects = effects; // Keeps its memory.

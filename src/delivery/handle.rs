@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use hookwright_engine::breaker::Circuit;
 use hookwright_engine::endpoint::Endpoint;
 use hookwright_engine::engine::Input;
 use hookwright_engine::event::Draft;
@@ -11,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::change::{Change, What};
+use super::circuits::Circuits;
 use super::directory::Directory;
 use crate::store::{self, Publish, PublishError, Receipt};
 
@@ -24,6 +26,7 @@ pub struct Handle {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) directory: Directory,
+    pub(super) circuits: Circuits,
     pub(super) changes: broadcast::Sender<Change>,
     /// Changes of webhooks, few and small; never lost, so never refused.
     control: mpsc::UnboundedSender<Input>,
@@ -46,7 +49,14 @@ impl Handle {
     ) -> Self {
         let directory = Directory::default();
         Self {
-            shared: Arc::new(Shared { directory, changes, control, ready: watch::Sender::new(false), store }),
+            shared: Arc::new(Shared {
+                directory,
+                circuits: Circuits::default(),
+                changes,
+                control,
+                ready: watch::Sender::new(false),
+                store,
+            }),
         }
     }
 
@@ -96,6 +106,12 @@ impl Handle {
     #[must_use]
     pub fn webhook(&self, webhook: WebhookId) -> Option<Arc<Endpoint>> {
         self.shared.directory.get(webhook)
+    }
+
+    /// Whether deliveries flow to a webhook's receiver, or it is left alone for a while.
+    #[must_use]
+    pub fn circuit(&self, webhook: WebhookId) -> Circuit {
+        self.shared.circuits.get(webhook)
     }
 
     /// All webhooks that the driver knows, in no order.

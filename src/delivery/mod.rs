@@ -12,6 +12,7 @@
 //! where they are, and with them the requests that would follow.
 
 mod change;
+mod circuits;
 mod directory;
 mod driver;
 mod flight;

@@ -125,6 +125,7 @@ fn endpoint() -> Endpoint {
         retry: retry::Policy::default(),
         max_in_flight: 50,
         rate_limit: None,
+        breaker: None,
         target: Target::Receiver(Arc::new(receiver)),
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hookwright_engine::attempt::Outcome;
+use hookwright_engine::breaker::Circuit;
 use hookwright_engine::delivery::State;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -34,6 +35,8 @@ pub struct Metrics {
     attempts: Family<ByReason, Counter>,
     attempt_duration: Histogram,
     attempts_in_flight: Gauge,
+    circuits_open: Gauge,
+    circuits_opened: Counter,
     status_writes: Family<ByObject, Counter>,
     status_write_failures: Family<ByObject, Counter>,
 }
@@ -52,6 +55,8 @@ impl Metrics {
             attempts: Family::default(),
             attempt_duration: Histogram::new(DURATION_BUCKETS),
             attempts_in_flight: Gauge::default(),
+            circuits_open: Gauge::default(),
+            circuits_opened: Counter::default(),
             status_writes: Family::default(),
             status_write_failures: Family::default(),
         };
@@ -86,6 +91,17 @@ impl Metrics {
         self.attempts_in_flight.dec();
         self.attempts.get_or_create(&ByReason::from(outcome)).inc();
         self.attempt_duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// The circuit to a receiver has opened or closed.
+    pub fn circuit_turns(&self, circuit: Circuit) {
+        match circuit {
+            Circuit::Open => {
+                self.circuits_opened.inc();
+                self.circuits_open.inc();
+            }
+            Circuit::Closed => drop(self.circuits_open.dec()),
+        }
     }
 
     /// A delivery moved to this state.
@@ -136,6 +152,8 @@ impl Metrics {
             attempts,
             attempt_duration,
             attempts_in_flight,
+            circuits_open,
+            circuits_opened,
             status_writes,
             status_write_failures,
         } = self;
@@ -151,6 +169,8 @@ impl Metrics {
             attempt_duration.clone(),
         );
         registry.register("attempts_in_flight", "Requests under way", attempts_in_flight.clone());
+        registry.register("circuits_open", "Receivers that are left alone now", circuits_open.clone());
+        registry.register("circuits_opened", "Circuits to receivers that opened", circuits_opened.clone());
         registry.register("status_writes", "Statuses written to the API server", status_writes.clone());
         registry.register(
             "status_write_failures",

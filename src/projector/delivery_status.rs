@@ -223,6 +223,8 @@ const fn reason_ends(reason: Reason) -> bool {
         | Reason::NothingSent
         | Reason::Attempt(_)
         | Reason::Gone
+        | Reason::CircuitOpen
+        | Reason::CircuitClosed
         | Reason::OverBudget
         | Reason::Pending
         | Reason::Sending

@@ -111,7 +111,8 @@ impl Projector {
         let Options { client, namespaces, max_views, store, delivery, objects, writer, clock } = options;
         let board = Shared::default();
         let changes = delivery.changes();
-        let visits = visit::Visits { board: board.clone(), max_views, store, objects, writer, clock };
+        let visits =
+            visit::Visits { board: board.clone(), max_views, store, delivery, objects, writer, clock };
         Self { client, namespaces, changes, visits, board }
     }
 

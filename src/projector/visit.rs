@@ -14,6 +14,7 @@ use super::writer::{self, Writer, Written};
 use super::{Shared, view, webhook_status};
 use crate::clock::Clock;
 use crate::crd::webhook::Record;
+use crate::delivery;
 use crate::store::{self, Delivery, Group, Query, Summary};
 
 /// How often views give way to newer deliveries, at most.
@@ -26,6 +27,7 @@ pub(super) struct Visits {
     pub(super) board: Shared,
     pub(super) max_views: usize,
     pub(super) store: store::Handle,
+    pub(super) delivery: delivery::Handle,
     pub(super) objects: Objects,
     pub(super) writer: Writer,
     pub(super) clock: Clock,
@@ -77,12 +79,24 @@ impl Visits {
         summary: &Summary,
         complete: bool,
     ) -> Result<(), Error> {
-        let status = webhook_status::of(summary, complete, known.generation, &known.shown, self.clock.now());
+        let status = webhook_status::of(
+            summary,
+            self.delivery.circuit(webhook),
+            complete,
+            known.generation,
+            &known.shown,
+            self.clock.now(),
+        );
         if status == known.shown {
             return Ok(());
         }
         match self.writer.webhook_status(&known.target, &status).await? {
-            Written::Done => self.board.lock().showed(webhook, status),
+            Written::Done => {
+                if let Some(news) = webhook_status::announcement(&known.shown, &status) {
+                    Box::pin(self.writer.announce(&known.target, &news)).await; // large, and rare
+                }
+                self.board.lock().showed(webhook, status);
+            }
             Written::Gone => self.board.lock().forget(webhook),
         }
         Ok(())

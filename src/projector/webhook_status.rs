@@ -1,6 +1,7 @@
 //! What the log knows of a webhook, as the part of its status that the projector owns. Pure.
 
 use hookwright_engine::attempt::{Attempt, Verdict};
+use hookwright_engine::breaker::Circuit;
 use hookwright_engine::delivery::State;
 use hookwright_engine::time::Time;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -38,6 +39,7 @@ pub fn owned(status: &WebhookStatus) -> WebhookStatus {
 #[must_use]
 pub fn of(
     summary: &Summary,
+    circuit: Circuit,
     complete: bool,
     generation: Option<i64>,
     before: &WebhookStatus,
@@ -52,7 +54,7 @@ pub fn of(
                 .to_owned(),
     });
     let before: &[Condition] = before.conditions.as_deref().unwrap_or_default();
-    let claims = [Some(health(summary, generation)), incomplete].into_iter().flatten();
+    let claims = [Some(health(summary, circuit, generation)), incomplete].into_iter().flatten();
     WebhookStatus {
         last_delivery: summary.last.as_ref().map(last_delivery),
         last_failure: summary.last_failure.as_ref().map(|(_, attempt)| last_failure(attempt)),
@@ -68,20 +70,40 @@ pub fn of(
     }
 }
 
+/// What people are told by a Kubernetes Event when a status changes from `before` to `after`: that a
+/// receiver is gone, that it is left alone, or that deliveries flow again.
+#[must_use]
+pub fn announcement(before: &WebhookStatus, after: &WebhookStatus) -> Option<Claim> {
+    let (before, health) = (health_of(before), health_of(after)?);
+    let was = |reason: Reason| before.is_some_and(|it| it.reason == reason.as_str());
+    let (open, gone) = (Reason::CircuitOpen, Reason::Gone);
+    let news = if [open, gone].iter().any(|it| it.as_str() == health.reason && !was(*it)) {
+        Some((Holds::False, if health.reason == gone.as_str() { gone } else { open }, health.message.clone()))
+    } else if was(open) && health.reason != open.as_str() && health.reason != gone.as_str() {
+        Some((Holds::True, Reason::CircuitClosed, "deliveries are sent again".to_owned()))
+    } else {
+        None
+    };
+    news.map(|(holds, reason, message)| Claim { about: Type::EndpointHealthy, holds, reason, message })
+}
+
+fn health_of(status: &WebhookStatus) -> Option<&Condition> {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    conditions.iter().find(|it| it.type_ == Type::EndpointHealthy.as_str())
+}
+
 /// Whether a webhook whose last attempt was `outcome` counts as healthy in `status`; `None` where
 /// the status does not say.
 #[must_use]
 pub fn is_healthy(status: &WebhookStatus) -> Option<bool> {
-    let conditions = status.conditions.as_deref().unwrap_or_default();
-    let health = conditions.iter().find(|it| it.type_ == Type::EndpointHealthy.as_str())?;
-    match health.status.as_str() {
+    match health_of(status)?.status.as_str() {
         "True" => Some(true),
         "False" => Some(false),
         _ => None,
     }
 }
 
-fn health(summary: &Summary, generation: Option<i64>) -> Claim {
+fn health(summary: &Summary, circuit: Circuit, generation: Option<i64>) -> Claim {
     let claim =
         |holds, reason, message: String| Claim { about: Type::EndpointHealthy, holds, reason, message };
     if summary.gone_generation.is_some() && summary.gone_generation == generation {
@@ -91,6 +113,14 @@ fn health(summary: &Summary, generation: Option<i64>) -> Claim {
     let Some(attempt) = summary.last.as_ref().and_then(|last| last.last_attempt.as_ref()) else {
         return claim(Holds::Unknown, Reason::NothingSent, "nothing was sent yet".to_owned());
     };
+    if circuit == Circuit::Open {
+        let message = format!(
+            "most attempts failed: deliveries wait, and one at a time is sent to see whether the receiver is well; \
+             the last attempt: {}",
+            attempt.outcome
+        );
+        return claim(Holds::False, Reason::CircuitOpen, message);
+    }
     match attempt.outcome.verdict() {
         Verdict::Success => {
             claim(Holds::True, Reason::Delivered, "the receiver took the last delivery".to_owned())

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
+use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,11 +16,14 @@ use serde_json::json;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::crd::condition::{Claim, Holds};
 use crate::crd::{Webhook, WebhookDelivery, WebhookDeliveryStatus, WebhookStatus};
 use crate::metrics::{Metrics, StatusObject};
 
 /// Who owns the fields that are written here.
 const FIELD_MANAGER: &str = "hookwright-projector";
+/// Longest note of an Event: the API server takes 1024 bytes, and a character has at most 4.
+const MAX_NOTE: usize = 1024 / 4;
 /// How long the API server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Writer {
     client: Client,
+    recorder: Recorder,
     budget: Arc<DefaultDirectRateLimiter>,
     metrics: Arc<Metrics>,
 }
@@ -115,7 +121,13 @@ impl Writer {
     #[must_use]
     pub fn new(client: Client, writes_per_second: u32, metrics: Arc<Metrics>) -> Self {
         let per_second = NonZeroU32::new(writes_per_second).unwrap_or(NonZeroU32::MIN);
-        Self { client, budget: Arc::new(RateLimiter::direct(Quota::per_second(per_second))), metrics }
+        let recorder = Recorder::new(client.clone(), FIELD_MANAGER.into());
+        Self {
+            client,
+            recorder,
+            budget: Arc::new(RateLimiter::direct(Quota::per_second(per_second))),
+            metrics,
+        }
     }
 
     /// Replaces the projector's part of a webhook's status.
@@ -123,6 +135,37 @@ impl Writer {
         let written = self.status::<Webhook>("Webhook", target, status).await;
         self.metrics.status_written(StatusObject::Webhook, written.is_ok());
         written
+    }
+
+    /// Publishes an Event about a webhook. One that cannot be published is only logged: the status
+    /// says the same.
+    pub async fn announce(&self, webhook: &Target, claim: &Claim) {
+        let Target { namespace, name, uid } = webhook;
+        let Claim { about: _, holds, reason, message } = claim;
+        let object = ObjectReference {
+            api_version: Some(Webhook::api_version(&()).into_owned()),
+            kind: Some(Webhook::kind(&()).into_owned()),
+            namespace: Some(namespace.clone()),
+            name: Some(name.clone()),
+            uid: Some(uid.to_string()),
+            ..ObjectReference::default()
+        };
+        let event = Event {
+            type_: match holds {
+                Holds::True => EventType::Normal,
+                Holds::False | Holds::Unknown => EventType::Warning,
+            },
+            reason: reason.as_str().to_owned(),
+            note: Some(message.chars().take(MAX_NOTE).collect()),
+            action: "Deliver".to_owned(),
+            secondary: None,
+        };
+        let publish = self.recorder.publish(&event, &object);
+        match self.ask("publish an Event about", "Webhook", namespace, name, publish).await {
+            Ok(Ok(())) => {}
+            Ok(Err(refusal)) => tracing::warn!(%refusal, namespace, name, "failed to publish an Event"),
+            Err(error) => tracing::warn!(%error, "failed to publish an Event"),
+        }
     }
 
     /// Replaces the status of a delivery's object.

@@ -126,6 +126,11 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
             "rateLimit.requests",
             "less than or equal to 100000",
         ),
+        (
+            json!({ "circuitBreaker": { "failurePercent": 0 } }),
+            "circuitBreaker.failurePercent",
+            "greater than or equal to 1",
+        ),
         (json!({ "rateLimit": {} }), "rateLimit.requests", "Required value"),
         (json!({ "history": { "record": "Some" } }), "spec.history.record", "supported values"),
         (json!({ "bogus": 1 }), "spec.bogus", "field not declared in schema"),

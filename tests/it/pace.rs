@@ -1,12 +1,14 @@
 //! How fast a receiver gets what waits for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::{self, Operator, Receiver, webhook};
+use crate::support::{self, Namespace, Operator, Receiver, eventually, webhook};
 
 #[tokio::test]
 async fn a_rate_limit_spreads_what_is_published_at_once() {
@@ -24,4 +26,53 @@ async fn a_rate_limit_spreads_what_is_published_at_once() {
     }
     assert_eq!(receiver.requests(3).await.len(), 3);
     assert!(begin.elapsed() >= Duration::from_secs(2), "three requests took {:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_receiver_that_always_fails_is_left_alone_until_a_probe_arrives() {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace("circuit").await;
+    let well = Arc::new(AtomicBool::new(false));
+    let answer = Arc::clone(&well);
+    let receiver = Receiver::answering(move |_, _| {
+        if answer.load(Ordering::SeqCst) { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }
+    })
+    .await;
+    let operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
+    let spec = json!({
+        "retry": { "maxAttempts": 50, "intervalsSeconds": [1], "maxIntervalSeconds": 1 },
+        "circuitBreaker": { "minimumAttempts": 3, "openSeconds": 2 },
+    });
+    ns.apply(&webhook("orders", &receiver, spec)).await;
+    ns.kubectl(&["wait", "whk/orders", "--for=condition=Ready", "--timeout=60s"]).await.success();
+    for _ in 0..3 {
+        let event = json!({ "type": "resource.created", "data": {} });
+        assert_eq!(operator.publish(&ns, &event).await.0, StatusCode::ACCEPTED);
+    }
+    until(&ns, "EndpointHealthy", "CircuitOpen").await;
+    let page = reqwest::get(format!("{}/metrics", operator.url())).await.unwrap().text().await.unwrap();
+    assert!(page.contains("hookwright_circuits_open 1\n"), "{page}");
+    let sent = receiver.received().len();
+
+    well.store(true, Ordering::SeqCst);
+    receiver.requests(sent + 3).await;
+    until(&ns, "EndpointHealthy", "Delivered").await;
+    for reason in ["CircuitOpen", "CircuitClosed"] {
+        let selector = format!("--field-selector=reason={reason}");
+        eventually(reason, async || {
+            let events = ns.kubectl(&["get", "events", &selector, "--output=name"]).await.success();
+            if events.lines().count() == 1 { Ok(()) } else { Err(events) }
+        })
+        .await;
+    }
+}
+
+/// Waits until a condition of the webhook has this reason.
+async fn until(ns: &Namespace<'_>, condition: &str, reason: &str) {
+    let path = format!("--output=jsonpath={{.status.conditions[?(@.type=='{condition}')].reason}}");
+    eventually(reason, async || {
+        let seen = ns.kubectl(&["get", "whk/orders", &path]).await.success();
+        if seen == reason { Ok(()) } else { Err(seen) }
+    })
+    .await;
 }

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use tls::{Identity, Tls, Trust};
 use url::Url;
 
+use crate::breaker;
 use crate::id::WebhookId;
 use crate::pattern::Pattern;
 use crate::rate;
@@ -40,6 +41,8 @@ pub struct Endpoint {
     pub max_in_flight: u32,
     /// How many requests it gets in a time, if that is limited.
     pub rate_limit: Option<rate::Limit>,
+    /// When its receiver is left alone for a while, if ever.
+    pub breaker: Option<breaker::Policy>,
     /// Where its events go.
     pub target: Target,
 }

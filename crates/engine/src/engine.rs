@@ -11,6 +11,7 @@ use std::time::Duration;
 use self::queue::Queue;
 use self::schedule::Schedule;
 use crate::attempt::{Attempt, Verdict};
+use crate::breaker::Circuit;
 use crate::command::{Command, Page};
 use crate::delivery::{Pending, Record, State};
 use crate::endpoint::{Endpoint, Hold, Receiver};
@@ -77,6 +78,13 @@ pub enum Effect {
     Send(Send),
     /// Hand this to the log, in order.
     Command(Command),
+    /// The circuit to a receiver has opened or closed: show it.
+    Circuit {
+        /// Whose receiver.
+        webhook: WebhookId,
+        /// What it is now.
+        circuit: Circuit,
+    },
 }
 
 /// A request to be made.
@@ -105,7 +113,7 @@ struct InFlight {
 ///
 /// Guarantees, each asserted by the simulation: no attempt before it is due; of one delivery one
 /// request at a time; within the limits of the webhook, its rate included, and of all; at most as many attempts as the
-/// policy allows; every accepted delivery ends, unless its webhook is held for good; webhooks with
+/// policy allows; a receiver whose circuit is open gets one probe at a time; every accepted delivery ends, unless its webhook is held for good; webhooks with
 /// work take turns.
 ///
 /// Assumes: effects are carried out in order, the log's answers arrive in the order of its commits.
@@ -179,7 +187,9 @@ impl Engine {
     fn upsert(&mut self, endpoint: Arc<Endpoint>, now: Time, effects: &mut Vec<Effect>) {
         let webhook = endpoint.id;
         if let Some(queue) = self.queues.get_mut(&webhook) {
+            let before = queue.circuit();
             queue.replace(endpoint);
+            turn(webhook, before, queue.circuit(), effects);
         } else {
             // Requests of the time before it was removed and made again still count.
             let in_flight = self.in_flight.values().filter(|flying| flying.pending.webhook == webhook);
@@ -194,6 +204,7 @@ impl Engine {
         if queue.window.is_loading() {
             *self.stale_pages.entry(webhook).or_default() += 1;
         }
+        turn(webhook, queue.circuit(), Circuit::Closed, effects);
         self.schedule.set(webhook, None, now);
         for flying in self.in_flight.values_mut().filter(|flying| flying.pending.webhook == webhook) {
             flying.canceled = true;
@@ -279,7 +290,9 @@ impl Engine {
         let outcome = attempt.outcome.clone();
         let record = self.decide(&flying, attempt, entropy, now);
         if let Some(queue) = self.queues.get_mut(&webhook) {
-            queue.landed(&outcome, now);
+            let before = queue.circuit();
+            queue.landed(delivery, &outcome, now);
+            turn(webhook, before, queue.circuit(), effects);
             if outcome.verdict() == Verdict::Gone {
                 let generation = flying.endpoint.generation;
                 queue.gone_generation = Some(generation);
@@ -362,6 +375,13 @@ impl Engine {
             }
             self.settle(webhook, now, effects);
         }
+    }
+}
+
+/// Tells when a circuit has opened or closed.
+fn turn(webhook: WebhookId, before: Circuit, circuit: Circuit, effects: &mut Vec<Effect>) {
+    if before != circuit {
+        effects.push(Effect::Circuit { webhook, circuit });
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use hookwright_engine::breaker;
 use hookwright_engine::endpoint::{
     ContentType, DEFAULT_MAX_IN_FLIGHT, Header, HeaderName, MAX_MAX_IN_FLIGHT, ReceiverUrl, Schemes, Timeouts,
 };
@@ -28,6 +29,7 @@ pub(super) struct Checked {
     pub(super) retry: Policy,
     pub(super) max_in_flight: u32,
     pub(super) rate_limit: Option<Limit>,
+    pub(super) breaker: Option<breaker::Policy>,
     pub(super) plan: Result<Plan, Invalid>,
 }
 
@@ -46,6 +48,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         timeouts,
         concurrency,
         rate_limit,
+        circuit_breaker,
         history,
     } = spec;
     let mut errors = Errors::default();
@@ -70,12 +73,13 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         1..=MAX_MAX_IN_FLIGHT,
     );
     let rate_limit = rate_limit.as_ref().and_then(|limit| errors.rate_limit(limit));
+    let breaker = errors.breaker(circuit_breaker.as_ref());
     errors.history(history.as_ref());
     let plan = match url {
         Some(url) if errors.0.is_empty() => Ok(Plan { url, content_type, headers, schemes, tls, timeouts }),
         _ => Err(Invalid(errors.0)),
     };
-    Checked { events, retry, max_in_flight, rate_limit, plan }
+    Checked { events, retry, max_in_flight, rate_limit, breaker, plan }
 }
 
 /// What is wrong so far.

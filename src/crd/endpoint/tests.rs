@@ -1,6 +1,7 @@
 // `json!` is handed over as it is, and a table is as long as it is.
 #![allow(clippy::needless_pass_by_value, clippy::too_many_lines)]
 
+use hookwright_engine::breaker;
 use hookwright_engine::endpoint::{ContentType, HeaderName, ReceiverUrl, Schemes};
 use hookwright_engine::rate;
 use k8s_openapi::api::core::v1::Secret;
@@ -207,6 +208,22 @@ fn wrong() -> Vec<(Value, &'static str)> {
             "spec.rateLimit.periodSeconds: must be 1 to 86400, not 86401",
         ),
         (
+            json!({ "circuitBreaker": { "failurePercent": 101 } }),
+            "spec.circuitBreaker.failurePercent: must be 1 to 100, not 101",
+        ),
+        (
+            json!({ "circuitBreaker": { "enabled": false, "minimumAttempts": 0 } }),
+            "spec.circuitBreaker.minimumAttempts: must be 1 to 10000, not 0",
+        ),
+        (
+            json!({ "circuitBreaker": { "windowSeconds": 3601 } }),
+            "spec.circuitBreaker.windowSeconds: must be 1 to 3600, not 3601",
+        ),
+        (
+            json!({ "circuitBreaker": { "openSeconds": 0 } }),
+            "spec.circuitBreaker.openSeconds: must be 1 to 3600, not 0",
+        ),
+        (
             json!({ "history": { "failedLimit": 1001 } }),
             "spec.history.failedLimit: must be 0 to 1000, not 1001",
         ),
@@ -357,6 +374,16 @@ fn a_rate_limit_is_per_second_unless_it_says_otherwise() {
     assert_eq!(limit(json!({ "requests": 7 })), Some(rate::Limit::new(7, 1).unwrap()));
     assert_eq!(limit(json!({ "requests": 7, "periodSeconds": 60 })), Some(rate::Limit::new(7, 60).unwrap()));
     assert_eq!(limit(json!(null)), None);
+}
+
+#[test]
+fn there_is_a_circuit_breaker_unless_it_is_disabled() {
+    let breaker = |fields| build(spec(json!({ "circuitBreaker": fields })), &[signing()]).endpoint.breaker;
+    assert_eq!(breaker(json!(null)), Some(breaker::Policy::default()));
+    assert_eq!(breaker(json!({})), Some(breaker::Policy::default()));
+    assert_eq!(breaker(json!({ "enabled": false })), None);
+    let strict = json!({ "failurePercent": 50, "minimumAttempts": 2, "windowSeconds": 60, "openSeconds": 5 });
+    assert_eq!(breaker(strict), Some(breaker::Policy::new(50, 2, 60, 5).unwrap()));
 }
 
 #[test]

@@ -1,8 +1,20 @@
 //! How fast a webhook sends.
 
+use hookwright_engine::breaker::Policy;
+use hookwright_engine::endpoint::MAX_MAX_IN_FLIGHT;
 use hookwright_engine::rate::Limit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// How many requests may be under way at a time.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Concurrency {
+    /// Most requests under way at a time. Default: 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_MAX_IN_FLIGHT))]
+    pub max_in_flight: Option<u32>,
+}
 
 /// How many requests the receiver gets in a time: so many at once, and as many again, evenly, in each
 /// period after that. What waits is not lost.
@@ -16,4 +28,31 @@ pub struct RateLimit {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = Limit::MAX_PERIOD_SECONDS))]
     pub period_seconds: Option<u32>,
+}
+
+/// When a receiver that fails nearly always is left alone. Deliveries wait meanwhile and cost no
+/// attempts; now and then one is sent, and when the receiver takes it all go on. A change of the
+/// webhook ends the rest, too.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CircuitBreaker {
+    /// Whether there is one. Default: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// How many of the attempts must have failed, in percent. Default: 70.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub failure_percent: Option<u32>,
+    /// How many attempts there must have been. Default: 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = Policy::MAX_MINIMUM_ATTEMPTS))]
+    pub minimum_attempts: Option<u32>,
+    /// How far back attempts count, in seconds. Default: 300.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = Policy::MAX_SECONDS))]
+    pub window_seconds: Option<u32>,
+    /// How long nothing is sent before it is tried again, in seconds. Default: 30.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = Policy::MAX_SECONDS))]
+    pub open_seconds: Option<u32>,
 }

@@ -37,7 +37,7 @@ fn after(status: u16) -> Summary {
 }
 
 fn say(summary: &Summary, complete: bool) -> WebhookStatus {
-    of(summary, complete, Some(2), &WebhookStatus::default(), NOW)
+    of(summary, Circuit::Closed, complete, Some(2), &WebhookStatus::default(), NOW)
 }
 
 fn said(status: &WebhookStatus) -> Vec<String> {
@@ -95,5 +95,25 @@ fn what_was_written_is_recognised_whoever_else_writes() {
     conditions.reverse();
     conditions.push(Condition { type_: "Ready".to_owned(), ..conditions[0].clone() });
     assert_eq!(owned(&read), written);
-    assert_eq!(of(&after(200), false, Some(2), &owned(&read), NOW + Duration::from_mins(1)), written);
+    assert_eq!(
+        of(&after(200), Circuit::Closed, false, Some(2), &owned(&read), NOW + Duration::from_mins(1)),
+        written
+    );
+}
+
+#[test]
+fn an_open_circuit_is_a_reason_and_its_turns_are_announced_once() {
+    let before = say(&after(500), true);
+    let open = of(&after(500), Circuit::Open, true, Some(2), &before, NOW);
+    assert_eq!(said(&open), ["EndpointHealthy=False/CircuitOpen"]);
+    let announced = |before: &WebhookStatus, after: &WebhookStatus| {
+        announcement(before, after).map(|claim| (claim.holds, claim.reason))
+    };
+    assert_eq!(announced(&before, &open), Some((Holds::False, Reason::CircuitOpen)));
+    assert_eq!(announced(&open, &open), None);
+    assert_eq!(announced(&open, &say(&after(200), true)), Some((Holds::True, Reason::CircuitClosed)));
+    assert_eq!(announced(&before, &say(&after(200), true)), None);
+    let gone = say(&Summary { gone_generation: Some(2), ..after(410) }, true);
+    assert_eq!(announced(&open, &gone), Some((Holds::False, Reason::Gone)));
+    assert_eq!(announced(&gone, &gone), None);
 }

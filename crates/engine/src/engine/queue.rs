@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::window::Window;
 use crate::attempt::{Outcome, Verdict};
+use crate::breaker::{Breaker, Circuit};
 use crate::delivery::Pending;
 use crate::endpoint::{Endpoint, Hold, Receiver, Target};
+use crate::id::DeliveryId;
 use crate::rate::Bucket;
 use crate::retry::MAX_DELAY;
 use crate::time::Time;
@@ -24,6 +26,8 @@ pub(super) struct Queue {
     quiet_until: Time,
     /// What is left of the rate limit, where there is one.
     bucket: Option<Bucket>,
+    /// Leaves the receiver alone while it fails.
+    breaker: Option<Breaker>,
     /// The generation of the object at which the receiver answered 410 Gone.
     pub(super) gone_generation: Option<i64>,
 }
@@ -33,6 +37,7 @@ impl Queue {
         Self {
             allowed: endpoint.max_in_flight,
             bucket: endpoint.rate_limit.map(Bucket::full),
+            breaker: endpoint.breaker.map(Breaker::new),
             endpoint,
             window: Window::new(capacity),
             in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
@@ -44,6 +49,7 @@ impl Queue {
     /// The webhook has changed, and with it perhaps the receiver.
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
         self.allowed = endpoint.max_in_flight;
+        self.breaker = endpoint.breaker.map(Breaker::new);
         // What was used of a limit stays used, unless the limit is another.
         if self.bucket.map(|bucket| bucket.limit()) != endpoint.rate_limit {
             self.bucket = endpoint.rate_limit.map(Bucket::full);
@@ -60,13 +66,19 @@ impl Queue {
         }
     }
 
+    /// Whether deliveries flow.
+    pub(super) fn circuit(&self) -> Circuit {
+        self.breaker.as_ref().map_or(Circuit::Closed, Breaker::circuit)
+    }
+
     /// When the next delivery may be sent; `None` when none can.
     pub(super) fn next_send(&self) -> Option<Time> {
         if self.receiver().is_err() || self.in_flight >= self.allowed.min(self.endpoint.max_in_flight) {
             return None;
         }
-        let allowed = self.bucket.map_or(Time::MIN, |bucket| bucket.next());
-        self.window.first().map(|pending| pending.due.max(self.quiet_until).max(allowed))
+        let well = self.breaker.as_ref().map_or(Some(Time::MIN), Breaker::next)?;
+        let paced = self.bucket.map_or(Time::MIN, |bucket| bucket.next());
+        self.window.first().map(|pending| pending.due.max(self.quiet_until).max(paced).max(well))
     }
 
     /// Takes the next delivery to be sent, with its receiver.
@@ -80,12 +92,18 @@ impl Queue {
         if let Some(bucket) = &mut self.bucket {
             bucket.take(now);
         }
+        if let Some(breaker) = &mut self.breaker {
+            breaker.sends(pending.id);
+        }
         Some((pending, receiver))
     }
 
     /// A request has ended: makes room for the next, more or less of it by how it ended.
-    pub(super) fn landed(&mut self, outcome: &Outcome, now: Time) {
+    pub(super) fn landed(&mut self, delivery: DeliveryId, outcome: &Outcome, now: Time) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(breaker) = &mut self.breaker {
+            breaker.landed(delivery, outcome.verdict(), now);
+        }
         match outcome.verdict() {
             // Additive increase, multiplicative decrease, as TCP finds what a path can take.
             Verdict::Success => self.allowed = self.allowed.saturating_add(1),

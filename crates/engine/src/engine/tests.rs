@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::attempt::Outcome;
+use crate::breaker;
 use crate::endpoint::{ReceiverUrl, Target};
 use crate::id::EventKey;
 use crate::retry;
@@ -25,6 +26,7 @@ fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
         retry: retry::Policy::default(),
         max_in_flight,
         rate_limit: None,
+        breaker: None,
         target: Target::Receiver(Arc::new(receiver)),
     })
 }
@@ -58,7 +60,7 @@ impl Bench {
         self.0.step(NOW, input, &mut effects);
         let sent = effects.into_iter().filter_map(|effect| match effect {
             Effect::Send(send) => Some(send.pending.id.as_u64()),
-            Effect::Command(_) => None,
+            Effect::Command(_) | Effect::Circuit { .. } => None,
         });
         sent.collect()
     }
@@ -89,6 +91,21 @@ fn a_failing_receiver_gets_less_at_a_time_and_more_again_when_it_is_well() {
     assert_eq!(after_failures, [vec![], vec![], vec![], vec![5]]);
     assert_eq!(bench.answered(5, 200), [6, 7]);
     assert_eq!(bench.answered(6, 200), [8, 9]);
+}
+
+#[test]
+fn the_circuit_of_a_failing_receiver_opens_and_closes_with_the_webhook_that_changes() {
+    let mut bench = Bench(Engine::new(Limits::default()));
+    let policy = Some(breaker::Policy::new(70, 3, 300, 30).unwrap());
+    let broken = Arc::new(Endpoint { breaker: policy, ..(*endpoint(1, 4)).clone() });
+    bench.step(Input::Upsert(Arc::clone(&broken)));
+    bench.step(Input::Loaded { webhook: webhook(1), page: Page::default() });
+    bench.step(Input::Accepted((1..=20).map(|id| pending(id, 1)).collect()));
+    for id in 1..=4 {
+        assert!(bench.answered(id, 500).is_empty());
+    }
+    assert_eq!(bench.0.next_wake(), Some(NOW + Duration::from_secs(30)));
+    assert_eq!(bench.step(Input::Upsert(broken)), [5, 6, 7, 8]);
 }
 
 #[test]

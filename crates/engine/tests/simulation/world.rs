@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Fault, Outcome};
+use hookwright_engine::breaker;
 use hookwright_engine::command::Command;
 use hookwright_engine::delivery::State;
 use hookwright_engine::endpoint::{Endpoint, Hold, Receiver, ReceiverUrl, Target};
@@ -17,6 +18,7 @@ use hookwright_engine::retry;
 use hookwright_engine::time::Time;
 use uuid::Uuid;
 
+use crate::circuit::Circuits;
 use crate::log::Log;
 use crate::pace::Pace;
 
@@ -60,6 +62,7 @@ pub struct World {
     quiet: HashMap<WebhookId, Time>,
     /// When each webhook was sent to since its rate limit is in force.
     pace: Pace,
+    circuits: Circuits,
     /// Webhooks that were removed; events may still be accepted for them for a moment.
     removed: Vec<WebhookId>,
     /// Deliveries that a receiver has taken.
@@ -85,6 +88,7 @@ impl World {
             ended: HashSet::new(),
             quiet: HashMap::new(),
             pace: Pace::default(),
+            circuits: Circuits::default(),
             removed: Vec::new(),
             received: HashSet::new(),
             accepted: Vec::new(),
@@ -162,6 +166,7 @@ impl World {
             match effect {
                 Effect::Send(send) => self.send(&send),
                 Effect::Command(command) => self.ask(command),
+                Effect::Circuit { webhook, circuit } => self.circuits.turned(webhook, circuit, self.now),
             }
         }
         assert!(self.engine.next_wake().is_none_or(|wake| wake > self.now) || self.is_full());
@@ -202,6 +207,7 @@ impl World {
         assert!(beside < endpoint.max_in_flight as usize, "too many requests of one webhook");
 
         self.pace.sends(webhook, self.now);
+        self.circuits.sends(webhook, pending.id, self.now);
 
         let (outcome, latency) = self.answer(webhook);
         if outcome.status().is_some_and(|status| (200..300).contains(&status)) {
@@ -247,9 +253,11 @@ impl World {
             let quiet = self.quiet.entry(webhook).or_insert(end);
             *quiet = end.max(*quiet);
         }
+        self.circuits.landed(webhook, delivery, outcome.verdict(), self.now);
         let attempt = Attempt { started: self.now, elapsed: Duration::ZERO, outcome, response: Vec::new() };
         let entropy = self.rng.u64(..);
         self.feed(Input::Attempted { delivery, attempt, entropy });
+        self.circuits.assert_open_where_due(webhook, self.now);
     }
 
     fn hear(&mut self) {
@@ -353,6 +361,7 @@ impl World {
                 .rng
                 .bool()
                 .then(|| rate::Limit::new(self.rng.u32(1..4), self.rng.u32(1..3)).unwrap()),
+            breaker: self.rng.bool().then(|| breaker::Policy::new(70, 3, 300, 30).unwrap()),
             target,
         });
         // Requests that were allowed when they were sent may be under way still.
@@ -363,6 +372,7 @@ impl World {
             endpoint
         };
         self.pace.heed(&endpoint);
+        self.circuits.heed(&endpoint);
         self.endpoints.insert(webhook, Arc::clone(&endpoint));
         self.feed(Input::Upsert(endpoint));
     }
@@ -372,6 +382,7 @@ impl World {
             self.endpoints.remove(&webhook);
             self.quiet.remove(&webhook);
             self.pace.forget(webhook);
+            self.circuits.forget(webhook);
             self.removed.push(webhook);
             self.feed(Input::Remove(webhook));
         }
@@ -396,6 +407,7 @@ impl World {
         self.flights.clear();
         self.quiet.clear();
         self.pace = Pace::default();
+        self.circuits = Circuits::default();
         self.ended.clear();
         self.due.clear();
         self.gone.clone_from(self.log.gone());
@@ -409,6 +421,7 @@ impl World {
         let endpoints: Vec<_> = self.endpoints.values().cloned().collect();
         for endpoint in endpoints {
             self.pace.heed(&endpoint);
+            self.circuits.heed(&endpoint);
             self.feed(Input::Upsert(endpoint));
         }
         self.feed(Input::Synced(self.endpoints.keys().copied().collect()));
