@@ -163,6 +163,7 @@ fn endpoint() -> Endpoint {
         retry: retry::Policy::never(),
         max_in_flight: 50,
         rate_limit: None,
+        breaker: None,
         target: Target::Receiver(Arc::new(receiver)),
     }
 }
