@@ -4,6 +4,7 @@
 //! There always is an endpoint. One whose manifest is invalid or unresolved is held: its events
 //! queue until the manifest, or the Secret, is put right.
 
+mod authorization;
 mod check;
 mod receiver;
 mod tls;
@@ -17,7 +18,9 @@ use hookwright_engine::endpoint::{Endpoint, Hold, PreviousKey, Receiver, Target}
 use hookwright_engine::id::WebhookId;
 
 use super::secret::{SecretKey, Secrets, Unresolved};
-use super::webhook::{DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SecretKeyRef, Tls, Webhook};
+use super::webhook::{
+    Authorization, DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SecretKeyRef, Tls, Webhook,
+};
 
 /// The key of a signing Secret that holds the signing key, unless the manifest names another.
 pub const SIGNING_KEY: &str = "secret";
@@ -115,7 +118,9 @@ impl Webhook {
         let sources = headers.filter_map(|header| header.value_from.as_ref()).chain(&self.spec.url_from);
         let tls = self.spec.tls.iter().flat_map(Tls::references);
         let values = sources.map(|source| SecretKey::from(&source.secret_key_ref));
-        values.chain(tls).chain([self.signing_key()]).collect()
+        let authorization = self.spec.request.iter().filter_map(|request| request.authorization.as_ref());
+        let authorization = authorization.flat_map(Authorization::references);
+        values.chain(tls).chain(authorization).chain([self.signing_key()]).collect()
     }
 
     /// The endpoint of this webhook, whose identity is `id`. `secrets` are the values of its

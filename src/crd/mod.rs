@@ -174,6 +174,7 @@ mod tests {
             json!({ "signing": { "schemes": ["StandardWebhooks", "PCF"] } }),
             json!({ "tls": { "insecureSkipVerify": false, "caRef": { "name": "ca" }, "clientCertRef": { "name": "a" } } }),
             json!({ "url": "http://a.example", "tls": { "insecureSkipVerify": true } }),
+            json!({ "request": { "authorization": { "bearer": { "tokenRef": { "name": "s", "key": "k" } } } } }),
             json!({ "timeouts": { "connectSeconds": 10 } }),
         ] {
             assert!(

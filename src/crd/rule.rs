@@ -133,6 +133,21 @@ pub(super) fn headers_unique() -> Rule {
     )
 }
 
+pub(super) fn authorization_is_there_once() -> Rule {
+    says(
+        "!has(self.authorization) || !has(self.headers) || \
+         !self.headers.exists(h, h.name.lowerAscii() == 'authorization')",
+        "authorization sets the header 'authorization', which headers has too",
+    )
+}
+
+pub(super) fn username() -> Rule {
+    says(
+        r"!self.matches('[:\\x00-\\x1f\\x7f]')",
+        "must consist of visible characters and spaces, without colons",
+    )
+}
+
 pub(super) fn headers_total() -> Rule {
     says(
         format!(

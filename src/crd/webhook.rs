@@ -3,7 +3,7 @@
 // Columns share their types.
 #![allow(clippy::duplicated_attributes)]
 
-use hookwright_engine::endpoint::{Header as EngineHeader, ReceiverUrl};
+use hookwright_engine::endpoint::ReceiverUrl;
 use hookwright_engine::retry::{MAX_DELAY, Policy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::{rule, schema};
 
 mod pace;
+mod request;
 mod tls;
 
 pub use pace::{CircuitBreaker, Concurrency, RateLimit};
+pub use request::{Authorization, Basic, Bearer, ContentType, Header, MAX_USERNAME, Request};
 pub use tls::{CaRef, CertificateRef, Tls};
 
 /// Longest name of a webhook: room for the names of what it owns, and fit for a label.
@@ -199,55 +201,6 @@ pub struct SecretKeyRef {
     /// The key in it.
     #[schemars(schema_with = "schema::secret_key")]
     pub key: String,
-}
-
-/// What the request looks like.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct Request {
-    /// How the body is written: the event as JSON, or as a form whose field `payload` is that JSON.
-    /// Default: application/json.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<ContentType>,
-    /// Headers of the webhook's own: at most 64, and 8 KiB in all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = EngineHeader::MAX))]
-    #[x_kube(
-        merge_strategy = ListMerge::Map(vec!["name".into()]),
-        validation = rule::headers_unique(), validation = rule::headers_total()
-    )]
-    pub headers: Vec<Header>,
-}
-
-/// How a body is written.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ContentType {
-    /// The event as a JSON object.
-    #[default]
-    #[serde(rename = "application/json")]
-    Json,
-    /// `payload=` and the percent-encoded JSON object.
-    #[serde(rename = "application/x-www-form-urlencoded")]
-    Form,
-}
-
-/// A header sent with every request.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = rule::exactly_one("value", "valueFrom"))]
-pub struct Header {
-    /// The name. Headers that Hookwright or HTTP itself sets are refused.
-    #[schemars(length(min = 1, max = 256))]
-    #[x_kube(validation = rule::header_name(), validation = rule::header_not_reserved())]
-    pub name: String,
-    /// The value, readable by everybody who may read this object.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 4096))]
-    #[x_kube(validation = rule::header_value())]
-    pub value: Option<String>,
-    /// Takes the value from a Secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_from: Option<ValueSource>,
 }
 
 /// How requests are signed.

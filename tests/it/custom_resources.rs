@@ -48,6 +48,10 @@ async fn good_webhooks_are_accepted() {
         json!({ "request": { "contentType": "application/x-www-form-urlencoded" } }),
         json!({ "tls": { "caRef": { "name": "ca", "key": "ca.pem" }, "clientCertRef": { "name": "a" } } }),
         json!({ "tls": { "insecureSkipVerify": true } }),
+        json!({ "request": { "authorization": { "basic": {
+            "username": "us er", "passwordRef": { "name": "s", "key": "k" },
+        } } } }),
+        json!({ "request": { "authorization": { "bearer": { "tokenRef": { "name": "s", "key": "k" } } } } }),
         json!({ "signing": { "schemes": ["PCF", "StandardWebhooks"] } }),
         json!({ "signing": { "secretRef": { "name": "key" }, "rotation": { "overlapSeconds": 0 } } }),
         json!({ "retry": {
@@ -104,6 +108,31 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
             "caRef checks nothing where insecureSkipVerify is true",
         ),
         (json!({ "tls": { "caRef": { "name": "A_b" } } }), "spec.tls.caRef.name", "the name of an object"),
+        (
+            json!({ "request": {
+                "authorization": { "bearer": { "tokenRef": { "name": "s", "key": "k" } } },
+                "headers": [{ "name": "AUTHORIZATION", "value": "x" }],
+            } }),
+            "spec.request",
+            "sets the header 'authorization', which headers has too",
+        ),
+        (
+            json!({ "request": { "authorization": {} } }),
+            "request.authorization",
+            "exactly one of basic and bearer",
+        ),
+        (
+            json!({ "request": { "authorization": { "basic": {
+                "username": "a:b", "passwordRef": { "name": "s", "key": "k" },
+            } } } }),
+            "basic.username",
+            "without colons",
+        ),
+        (
+            json!({ "request": { "authorization": { "basic": { "username": "a" } } } }),
+            "basic.passwordRef",
+            "Required value",
+        ),
         (json!({ "signing": { "schemes": [] } }), "spec.signing.schemes", "at least 1 items"),
         (json!({ "signing": { "schemes": ["pcf"] } }), "spec.signing.schemes[0]", "supported values"),
         (json!({ "signing": { "schemes": ["PCF", "PCF"] } }), "spec.signing.schemes", "duplicate entries"),

@@ -1,5 +1,6 @@
 //! What a spec says, checked field by field. Reports everything that is wrong, not only the first.
 
+mod authorization;
 mod pace;
 mod tls;
 
@@ -15,7 +16,7 @@ use hookwright_engine::pattern::Pattern;
 use hookwright_engine::rate::Limit;
 use hookwright_engine::retry::{InvalidPolicy, MAX_DELAY, Policy};
 
-use super::receiver::{HeaderPlan, Plan, UrlPlan};
+use super::receiver::{HeaderPlan, Plan, RequestPlan, UrlPlan};
 use super::{FieldError, Invalid};
 use crate::crd::secret::SecretKey;
 use crate::crd::webhook::{
@@ -61,7 +62,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     if length > MAX_DESCRIPTION {
         errors.report("spec.description", &format!("must be at most {MAX_DESCRIPTION} characters long"));
     }
-    let (content_type, headers) = errors.request(request.as_ref());
+    let request = request.as_ref().map_or_else(RequestPlan::default, |request| errors.request(request));
     let schemes = errors.signing(signing.as_ref());
     let tls = errors.tls(tls.as_ref(), url.as_ref());
     let retry = retry.as_ref().map_or_else(Policy::default, |retry| errors.retry(retry));
@@ -76,7 +77,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     let breaker = errors.breaker(circuit_breaker.as_ref());
     errors.history(history.as_ref());
     let plan = match url {
-        Some(url) if errors.0.is_empty() => Ok(Plan { url, content_type, headers, schemes, tls, timeouts }),
+        Some(url) if errors.0.is_empty() => Ok(Plan { url, request, schemes, tls, timeouts }),
         _ => Err(Invalid(errors.0)),
     };
     Checked { events, retry, max_in_flight, rate_limit, breaker, plan }
@@ -127,15 +128,15 @@ impl Errors {
         patterns
     }
 
-    fn request(&mut self, request: Option<&webhook::Request>) -> (ContentType, Vec<HeaderPlan>) {
-        let Some(webhook::Request { content_type, headers }) = request else {
-            return (ContentType::Json, Vec::new());
-        };
+    fn request(&mut self, request: &webhook::Request) -> RequestPlan {
+        let webhook::Request { content_type, headers, authorization } = request;
         let content_type = match content_type.unwrap_or_default() {
             webhook::ContentType::Json => ContentType::Json,
             webhook::ContentType::Form => ContentType::Form,
         };
-        (content_type, self.headers(headers))
+        let headers = self.headers(headers);
+        let authorization = authorization.as_ref().and_then(|it| self.authorization(it, &headers));
+        RequestPlan { content_type, headers, authorization }
     }
 
     fn headers(&mut self, headers: &[webhook::Header]) -> Vec<HeaderPlan> {

@@ -6,6 +6,7 @@ use hookwright_engine::endpoint::{
 use hookwright_signature::standard;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::authorization::AuthorizationPlan;
 use super::tls::TlsPlan;
 use crate::crd::secret::{SecretKey, Secrets, Unresolved};
 
@@ -15,11 +16,23 @@ const MAX_SIGNING_KEY: usize = 1024;
 /// A checked request, some of whose values are still in Secrets.
 pub(super) struct Plan {
     pub(super) url: UrlPlan,
-    pub(super) content_type: ContentType,
-    pub(super) headers: Vec<HeaderPlan>,
+    pub(super) request: RequestPlan,
     pub(super) schemes: Schemes,
     pub(super) tls: Option<TlsPlan>,
     pub(super) timeouts: Timeouts,
+}
+
+/// What requests look like.
+pub(super) struct RequestPlan {
+    pub(super) content_type: ContentType,
+    pub(super) headers: Vec<HeaderPlan>,
+    pub(super) authorization: Option<AuthorizationPlan>,
+}
+
+impl Default for RequestPlan {
+    fn default() -> Self {
+        Self { content_type: ContentType::Json, headers: Vec::new(), authorization: None }
+    }
 }
 
 /// Where the URL comes from.
@@ -59,7 +72,8 @@ impl Plan {
         secrets: &Secrets,
         previous: Option<PreviousKey>,
     ) -> Result<Receiver, Unresolved> {
-        let Self { url, content_type, headers, schemes, tls, timeouts } = self;
+        let Self { url, request, schemes, tls, timeouts } = self;
+        let RequestPlan { content_type, headers, authorization } = request;
         let url = match url {
             UrlPlan::Given(url) => url,
             UrlPlan::Secret(key) => {
@@ -73,7 +87,10 @@ impl Plan {
                 url
             }
         };
-        let headers = resolve(headers, secrets)?;
+        let mut headers = resolve(headers, secrets)?;
+        if let Some(authorization) = authorization {
+            headers.push(authorization.resolve(secrets)?);
+        }
         let current = signing_secret(signing_key, schemes, secrets)?;
         let signing = Signing { schemes, current, previous };
         let tls = tls.map(|tls| tls.resolve(secrets)).transpose()?;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod authorization;
 mod tls;
 
 const ID: WebhookId = WebhookId::from_uid(Uuid::from_u128(7));

@@ -68,12 +68,16 @@ fn fingerprint(trust: &Trust, identity: Option<&Identity>) -> [u8; 32] {
         Trust::Anyone => add(b"anyone"),
         Trust::Authorities(certificates) => {
             add(b"authorities");
-            certificates.iter().for_each(|certificate| add(certificate));
+            for certificate in certificates {
+                add(certificate);
+            }
         }
     }
     if let Some(Identity { chain, key }) = identity {
         add(b"identity");
-        chain.iter().for_each(|certificate| add(certificate));
+        for certificate in chain {
+            add(certificate);
+        }
         add(key.expose_secret());
     }
     digest.finalize().into()
