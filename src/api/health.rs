@@ -21,6 +21,9 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Proble
 }
 
 pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
-    let page = api.metrics.page().map_err(|_| Problem::new(Kind::Internal, "the metrics cannot be shown"))?;
+    let page = api
+        .metrics
+        .page(api.store.stats())
+        .map_err(|_| Problem::new(Kind::Internal, "the metrics cannot be shown"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page))
 }

@@ -3,6 +3,7 @@
 //! The names are public: `names.txt` lists them, and a test fails when the page differs.
 
 mod labels;
+mod store;
 
 use std::fmt;
 use std::time::Duration;
@@ -17,9 +18,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::store::Stats;
 use labels::{ByObject, ByReason, ByState, End};
 pub use labels::{Refusal, StatusObject};
+use store::StoreStats;
 
+/// What every name begins with.
+const PREFIX: &str = "hookwright";
 /// Upper bounds of the attempt durations counted together, in seconds.
 const DURATION_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -46,7 +51,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("hookwright"),
+            registry: Registry::with_prefix(PREFIX),
             events_accepted: Counter::default(),
             events_repeated: Counter::default(),
             events_refused: Family::default(),
@@ -117,10 +122,14 @@ impl Metrics {
         family.get_or_create(&ByObject::from(object)).inc();
     }
 
-    /// The `/metrics` page, in the `OpenMetrics` text format.
-    pub fn page(&self) -> Result<String, fmt::Error> {
+    /// The `/metrics` page, in the `OpenMetrics` text format, with what the store says of itself.
+    pub fn page(&self, store: Stats) -> Result<String, fmt::Error> {
         let mut page = String::new();
-        text::encode(&mut page, &self.registry)?;
+        text::encode_registry(&mut page, &self.registry)?;
+        let mut of_store = Registry::with_prefix(PREFIX);
+        of_store.register_collector(Box::new(StoreStats(store)));
+        text::encode_registry(&mut page, &of_store)?;
+        text::encode_eof(&mut page)?;
         Ok(page)
     }
 
@@ -202,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_series_is_there_from_the_start_and_named_in_the_list() {
-        let page = Metrics::new().page().unwrap();
+        let page = Metrics::new().page(Stats::default()).unwrap();
         let listed: Vec<_> = include_str!("names.txt").lines().collect();
         assert_eq!(series(&page), listed, "names are public: change names.txt and the changelog together");
     }
@@ -210,7 +219,7 @@ mod tests {
     #[test]
     fn counting_adds_no_series() {
         let metrics = Metrics::new();
-        let before = metrics.page().unwrap();
+        let before = metrics.page(Stats::default()).unwrap();
         metrics.attempt_begins();
         for reason in FailureReason::ALL {
             let failure = Failure { reason, message: "whatever it was".to_owned() };
@@ -221,7 +230,7 @@ mod tests {
             metrics.event_refused(refusal);
         }
         metrics.delivery_moves(State::Delivered);
-        let after = metrics.page().unwrap();
+        let after = metrics.page(Stats::default()).unwrap();
         assert_eq!(series(&before), series(&after));
         assert!(after.contains("hookwright_attempts_total{reason=\"HTTPStatus\"} 1"), "{after}");
     }
