@@ -1,7 +1,9 @@
 //! The engine on a folder of manifests, as a process.
 
+use axum::body::Body;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::support::{Receiver, Request, Standalone, webhook};
 
@@ -90,4 +92,51 @@ async fn loopback_can_be_refused_as_in_a_cluster() {
     assert!(receiver.received().is_empty());
     let (_, printed) = standalone.stop().await;
     assert!(!printed.contains("receivers on loopback are allowed"), "{printed}");
+}
+
+/// A receiver whose answers do not end before they are let go.
+async fn held_back() -> (Receiver, watch::Sender<bool>) {
+    let (let_go, held) = watch::channel(false);
+    let receiver = Receiver::answering(move |_, _| {
+        let mut held = held.clone();
+        Body::from_stream(futures::stream::once(async move {
+            held.wait_for(|let_go| *let_go).await.map(|_| "done")
+        }))
+    })
+    .await;
+    (receiver, let_go)
+}
+
+#[tokio::test]
+async fn a_request_under_way_ends_before_the_process_does() {
+    let (receiver, let_go) = held_back().await;
+    let files = [("orders.yaml", &*signed("orders", &receiver, json!({}))), ("key.yaml", SECRET)];
+    let mut standalone = Standalone::start(&files, &["--log-level", "info"]).await;
+    standalone.publish(&json!({ "id": "evt_1", "type": "a.b", "data": {} })).await;
+    receiver.requests(1).await;
+    standalone.terminate();
+    standalone.prints("told to end").await;
+    assert_eq!(standalone.ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    let_go.send_replace(true);
+    let (status, printed) = standalone.ended().await;
+    assert!(status.success() && printed.contains("attempt 1  200"), "{status}: {printed}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once_and_loses_nothing() {
+    let (receiver, let_go) = held_back().await;
+    let files = [("orders.yaml", &*signed("orders", &receiver, json!({}))), ("key.yaml", SECRET)];
+    let mut standalone = Standalone::start(&files, &["--log-level", "info"]).await;
+    standalone.publish(&json!({ "id": "evt_1", "type": "a.b", "data": {} })).await;
+    receiver.requests(1).await;
+    standalone.terminate();
+    standalone.prints("told to end").await;
+    standalone.terminate();
+    let (status, printed) = standalone.ended().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(printed.lines().last().unwrap().starts_with("hookwright: told twice to end"), "{printed}");
+    let_go.send_replace(true);
+    standalone.restart().await;
+    let again = receiver.requests(2).await;
+    assert_eq!((again[1].event_id(), again[1].attempt()), ("evt_1".to_owned(), 1));
 }

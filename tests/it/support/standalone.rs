@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use hookwright_testbed::{Folder, Output, Process, Signal};
 use serde_json::Value;
 
@@ -63,9 +64,25 @@ impl Standalone {
         }
     }
 
-    /// Asks it to end, waits until it has, and answers how and what it had printed.
-    pub async fn stop(&mut self) -> (ExitStatus, String) {
+    /// What it says when it is asked whether it takes events.
+    pub async fn ready(&self) -> StatusCode {
+        let url = format!("{}/readyz", url(&self.process.log()).unwrap());
+        reqwest::get(url).await.unwrap().status()
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&mut self) {
         self.process.signal(Signal::Terminate).unwrap();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn stop(&mut self) -> (ExitStatus, String) {
+        self.terminate();
+        self.ended().await
+    }
+
+    /// Waits until it has ended; answers how, and what it had printed.
+    pub async fn ended(&mut self) -> (ExitStatus, String) {
         (self.process.ended(DEADLINE).await.unwrap(), self.process.log())
     }
 
