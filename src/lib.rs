@@ -11,7 +11,7 @@
 //!                                └────── read ── projector ◄┘──► Webhook.status, WebhookDelivery
 //! ```
 //!
-//! - [`delivery`] runs [`hookwright_engine::Engine`] against [`store`], [`transport`] and [`clock`].
+//! - [`delivery`] runs [`hookwright_engine::engine::Engine`] against [`store`], [`transport`] and [`clock`].
 //! - [`controller`] (a cluster) and [`standalone`] (a folder) turn manifests into endpoints.
 //! - [`projector`] turns what the store knows into status, bounded and coalesced.
 //! - [`api`] takes events; [`app`] wires all of it and shuts it down in order.
