@@ -17,8 +17,9 @@ use super::resolver::Resolver;
 use super::tls;
 use crate::transport::guard::Policy;
 
-/// Idle connections kept per receiver.
-const MAX_IDLE_PER_HOST: usize = 10;
+/// Idle connections kept per receiver: as many as may be in use. With fewer, a busy receiver's connections are
+/// closed and opened again with every lull between two requests.
+const MAX_IDLE_PER_HOST: usize = 1024;
 /// How long a connection may be idle before it is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Pools at a time. Webhooks rarely differ in what makes up a [`Profile`].
