@@ -21,7 +21,7 @@ test: tools ## run every test; the last line counts them
 	@cargo test --workspace --locked | awk ' \
 		{ print; fflush() } \
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
-		END { printf "%d tests passed, %d failed, %d ignored\n", passed, failed, ignored }'
+		END { printf "tests: %d passed, %d failed, %d skipped\n", passed, failed, ignored }'
 
 # The advisories come from a database that is no package registry, and may be out of reach where this runs.
 lint: ## check formatting, clippy, licences, bans and sources; with HOOKWRIGHT_ADVISORIES=1 also advisories
