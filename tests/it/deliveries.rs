@@ -264,7 +264,9 @@ async fn two_hundred_events_leave_no_more_objects_than_the_limits_and_true_count
     let (good, bad) = (Receiver::start().await, Receiver::answering(|_, _| StatusCode::BAD_REQUEST).await);
     let mut operator = operator(&ns).await;
     ready(&ns, "good", &good, json!({})).await;
-    let once = json!({ "retry": { "enabled": false }, "history": { "failedLimit": 5 } });
+    let once = json!({
+        "retry": { "enabled": false }, "circuitBreaker": { "enabled": false }, "history": { "failedLimit": 5 },
+    });
     ready(&ns, "bad", &bad, once).await;
 
     let mut most = 0;

@@ -16,7 +16,7 @@ async fn a_restart_amid_retries_loses_nothing_and_repeats_nothing() {
         Receiver::answering(|nth, _| if nth > EVENTS { StatusCode::OK } else { StatusCode::BAD_GATEWAY })
             .await;
     let mut operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
-    let patient = json!({ "retry": { "intervalsSeconds": [3] } });
+    let patient = json!({ "retry": { "intervalsSeconds": [3] }, "circuitBreaker": { "enabled": false } });
     ns.apply(&webhook("orders", &receiver, patient)).await;
     ns.kubectl(&["wait", "whk/orders", "--for=condition=Ready", "--timeout=60s"]).await.success();
     for n in 0..EVENTS {
