@@ -12,6 +12,7 @@ pub use tls::{Identity, Tls, Trust};
 use url::Url;
 
 use crate::breaker;
+use crate::filter::Filter;
 use crate::id::WebhookId;
 use crate::pattern::Pattern;
 use crate::rate;
@@ -35,6 +36,8 @@ pub struct Endpoint {
     pub generation: i64,
     /// The events it subscribes to.
     pub events: Vec<Pattern>,
+    /// Which of them it gets; all, where there is none.
+    pub filter: Option<Arc<Filter>>,
     /// How often it is tried.
     pub retry: retry::Policy,
     /// Most requests in flight at a time.

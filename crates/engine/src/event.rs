@@ -138,6 +138,18 @@ impl Draft {
         self.data.get().len() + self.metadata.as_deref().map_or(0, |metadata| metadata.get().len())
     }
 
+    pub(crate) fn created_at(&self) -> Option<&str> {
+        self.created_at.as_deref()
+    }
+
+    pub(crate) fn data(&self) -> &RawValue {
+        &self.data
+    }
+
+    pub(crate) fn metadata(&self) -> Option<&RawValue> {
+        self.metadata.as_deref()
+    }
+
     /// What the event was published with, its id aside.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

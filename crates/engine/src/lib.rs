@@ -6,7 +6,7 @@
 //! them and rebuilt at start.
 //!
 //! ```text
-//! event ── subscriptions: which webhooks? ──► deliveries ── Engine::step(now, input) ──► effects
+//! event ── subscriptions, filter: which webhooks? ──► deliveries ── Engine::step(now, input) ──► effects
 //! ```
 //!
 //! Architecture Invariant: this crate performs no I/O and reads no clock; a seeded simulation of
@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod engine;
 pub mod event;
+pub mod filter;
 pub mod id;
 pub mod pattern;
 pub mod rate;

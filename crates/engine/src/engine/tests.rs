@@ -23,6 +23,7 @@ fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
         name: "orders".into(),
         generation: 1,
         events: Vec::new(),
+        filter: None,
         retry: retry::Policy::default(),
         max_in_flight,
         rate_limit: None,

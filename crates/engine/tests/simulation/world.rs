@@ -356,6 +356,7 @@ impl World {
             generation: self.generation,
             events: Vec::new(),
             retry: retry::Policy::new(MAX_ATTEMPTS, &[1, 60], 200, 3600).unwrap(),
+            filter: None,
             max_in_flight: self.rng.u32(1..4),
             rate_limit: self
                 .rng
