@@ -56,6 +56,8 @@ pub enum Reason {
     Valid,
     /// Not Accepted, not Ready, Stalled: the message names the fields. `ResolvedRefs` is Unknown.
     InvalidSpec,
+    /// Not Accepted, not Ready, Stalled: a filter is wrong; the message says which, and where.
+    InvalidFilter,
     /// `ResolvedRefs`: all Secrets are there and usable.
     Resolved,
     /// Not `ResolvedRefs`, not Ready, Reconciling: waits for the Secret.
@@ -102,6 +104,8 @@ pub enum Reason {
     EventConflict,
     /// Not Succeeded, Stalled: the webhook does not subscribe to the event.
     NotSubscribed,
+    /// Not Succeeded, Stalled: the webhook's filters do not let the event through.
+    FilteredOut,
     /// Not Succeeded, Stalled: the log does not know the delivery any more; it is not sent again.
     DeliveryLost,
 }
@@ -130,11 +134,13 @@ impl Reason {
             Self::InvalidEvent => "InvalidEvent",
             Self::EventConflict => "EventConflict",
             Self::NotSubscribed => "NotSubscribed",
+            Self::FilteredOut => "FilteredOut",
             Self::DeliveryLost => "DeliveryLost",
             Self::Active => "Active",
             Self::Suspended => "Suspended",
             Self::Valid => "Valid",
             Self::InvalidSpec => "InvalidSpec",
+            Self::InvalidFilter => "InvalidFilter",
             Self::Resolved => "Resolved",
             Self::SecretNotFound => "SecretNotFound",
             Self::SecretKeyNotFound => "SecretKeyNotFound",

@@ -6,6 +6,7 @@
 
 mod authorization;
 mod check;
+mod filters;
 mod receiver;
 mod tls;
 
@@ -59,6 +60,14 @@ impl Problem {
 /// Everything that is wrong with a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Invalid(pub Vec<FieldError>);
+
+impl Invalid {
+    /// Whether nothing but the filters is wrong.
+    #[must_use]
+    pub fn is_of_filters(&self) -> bool {
+        self.0.iter().all(|error| error.field.starts_with("spec.filters."))
+    }
+}
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,6 +154,7 @@ impl Webhook {
             name: name.into(),
             generation: self.metadata.generation.unwrap_or_default(),
             events: checked.events,
+            filter: checked.filter,
             retry: checked.retry,
             max_in_flight: checked.max_in_flight,
             rate_limit: checked.rate_limit,

@@ -19,7 +19,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use kube::CustomResourceExt;
-pub use sending::{NotSubscribed, Unsendable};
+pub use sending::{FilteredOut, NotSubscribed, Unsendable};
 use serde_json::json;
 use serde_yaml::Value;
 pub use webhook::{Webhook, WebhookSpec, WebhookStatus};

@@ -103,6 +103,10 @@ pub(super) fn secret_key() -> Rule {
     says("self.matches('^[-._a-zA-Z0-9]+$')", "must be a key of a Secret: A-Z a-z 0-9 - _ .")
 }
 
+pub(super) fn expression_name() -> Rule {
+    says("self.matches('^[-._a-zA-Z0-9]+$')", "must consist of A-Z a-z 0-9 - _ .")
+}
+
 pub(super) fn header_name() -> Rule {
     says(
         r"self.matches('^[-A-Za-z0-9!#$%&\'*+.^_`|~]+$')",

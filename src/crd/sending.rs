@@ -2,6 +2,7 @@
 
 use hookwright_engine::endpoint::Endpoint;
 use hookwright_engine::event::{Draft, InvalidEvent};
+use hookwright_engine::filter::{Failure, Verdict};
 use hookwright_engine::pattern::EventType;
 use serde_json::Map;
 
@@ -36,6 +37,17 @@ pub struct NotSubscribed {
     event_type: EventType,
 }
 
+/// The webhook's filters do not let this event through.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the filters of the Webhook {webhook} do not let the event through{}; spec.ignoreFilters: true sends it nevertheless",
+    .failure.map(|failure| format!(", as {failure}")).unwrap_or_default()
+)]
+pub struct FilteredOut {
+    webhook: String,
+    failure: Option<Failure>,
+}
+
 impl EventSpec {
     /// The event, checked as a published one is.
     pub fn draft(&self, max_bytes: usize) -> Result<Draft, Unsendable> {
@@ -61,6 +73,17 @@ impl WebhookDeliverySpec {
         }
         Err(NotSubscribed { webhook: webhook.name.to_string(), event_type: event_type.clone() })
     }
+
+    /// An event that the webhook's filters do not let through is sent only where the manifest says so.
+    pub fn let_through(&self, webhook: &Endpoint, verdict: Verdict) -> Result<(), FilteredOut> {
+        let failure = match verdict {
+            _ if self.ignore_filters => return Ok(()),
+            Verdict::Accepted => return Ok(()),
+            Verdict::Rejected => None,
+            Verdict::Failed(failure) => Some(failure),
+        };
+        Err(FilteredOut { webhook: webhook.name.to_string(), failure })
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +94,28 @@ mod tests {
 
     fn event(value: serde_json::Value) -> EventSpec {
         serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn what_the_filters_do_not_let_through_is_refused_unless_they_are_ignored() {
+        let webhook: crate::crd::Webhook = serde_json::from_value(json!({
+            "apiVersion": "hookwright.dev/v1alpha1", "kind": "Webhook", "metadata": { "name": "orders" },
+            "spec": { "url": "https://a.example", "events": ["*"] },
+        }))
+        .unwrap();
+        let id = hookwright_engine::id::WebhookId::from_uid(uuid::Uuid::from_u128(1));
+        let webhook = webhook.endpoint(id, &crate::crd::secret::Secrets::new(), None).endpoint;
+        let says = |ignore_filters: bool, verdict| {
+            let spec = WebhookDeliverySpec { ignore_filters, ..WebhookDeliverySpec::default() };
+            spec.let_through(&webhook, verdict).map_err(|refused| refused.to_string())
+        };
+        assert_eq!(says(false, Verdict::Accepted), Ok(()));
+        assert_eq!(says(true, Verdict::Rejected), Ok(()));
+        assert_eq!(
+            says(false, Verdict::Failed(Failure::Missing)).unwrap_err(),
+            "the filters of the Webhook orders do not let the event through, as a field is missing; \
+             spec.ignoreFilters: true sends it nevertheless"
+        );
     }
 
     #[test]

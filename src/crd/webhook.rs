@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{rule, schema};
 
+mod filters;
 mod pace;
 mod request;
 mod tls;
 
+pub use filters::{FilterExpression, Filters, MAX_EXPRESSION_NAME};
 pub use pace::{CircuitBreaker, Concurrency, RateLimit};
 pub use request::{Authorization, Basic, Bearer, ContentType, Header, MAX_USERNAME, Request};
 pub use tls::{CaRef, CertificateRef, Tls};
@@ -136,6 +138,10 @@ pub struct WebhookSpec {
     /// The events to send: types (`resource.created`), prefixes (`resource.*`), or all (`*`).
     #[schemars(schema_with = "schema::events")]
     pub events: Vec<String>,
+
+    /// Which of these events are sent. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<Filters>,
 
     /// While true, events are queued and nothing is sent.
     #[serde(default)]

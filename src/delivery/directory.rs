@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hookwright_engine::endpoint::Endpoint;
+use hookwright_engine::filter::Filter;
 use hookwright_engine::id::WebhookId;
 use hookwright_engine::pattern::EventType;
 use hookwright_engine::subscriptions::Subscriptions;
+
+/// The filters of the webhooks that have one.
+pub(super) type Filters = Vec<(WebhookId, Arc<Filter>)>;
 
 /// Which webhooks there are, and which events they get.
 #[derive(Debug, Default)]
@@ -15,6 +19,8 @@ pub(super) struct Directory(RwLock<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     webhooks: HashMap<WebhookId, Arc<Endpoint>>,
+    /// Of those that have one.
+    filters: HashMap<WebhookId, Arc<Filter>>,
     subscriptions: Subscriptions,
 }
 
@@ -22,12 +28,17 @@ impl Directory {
     pub(super) fn insert(&self, endpoint: &Arc<Endpoint>) {
         let mut entries = self.write();
         entries.subscriptions.insert(endpoint.id, &endpoint.namespace, &endpoint.events);
+        match &endpoint.filter {
+            Some(filter) => entries.filters.insert(endpoint.id, Arc::clone(filter)),
+            None => entries.filters.remove(&endpoint.id),
+        };
         entries.webhooks.insert(endpoint.id, Arc::clone(endpoint));
     }
 
     pub(super) fn remove(&self, webhook: WebhookId) {
         let mut entries = self.write();
         entries.subscriptions.remove(webhook);
+        entries.filters.remove(&webhook);
         entries.webhooks.remove(&webhook);
     }
 
@@ -39,8 +50,16 @@ impl Directory {
         self.read().webhooks.values().cloned().collect()
     }
 
-    pub(super) fn matching(&self, namespace: &str, event_type: &EventType) -> Arc<[WebhookId]> {
-        self.read().subscriptions.matching(namespace, event_type)
+    /// The webhooks that subscribe to this type, and the filters of those that have one.
+    pub(super) fn matching(&self, namespace: &str, event_type: &EventType) -> (Arc<[WebhookId]>, Filters) {
+        let entries = self.read();
+        let subscribed = entries.subscriptions.matching(namespace, event_type);
+        if entries.filters.is_empty() {
+            return (subscribed, Vec::new());
+        }
+        let filter = |id: &WebhookId| Some((*id, Arc::clone(entries.filters.get(id)?)));
+        let filters = subscribed.iter().filter_map(filter).collect();
+        (subscribed, filters)
     }
 
     // Every change is whole before the lock is left, even by a panic.

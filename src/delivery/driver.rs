@@ -92,7 +92,7 @@ impl<T: Transport> Driver<T> {
     ) -> (Handle, Self) {
         let (control_sender, control) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES);
-        let handle = Handle::new(store.clone(), control_sender, changes);
+        let handle = Handle::new(store.clone(), control_sender, changes, clock.clone(), Arc::clone(&metrics));
         let weigh = |_: &EventKey, event: &Arc<Event>| {
             u32::try_from(event.payload.len().saturating_add(256)).unwrap_or(u32::MAX)
         };

@@ -7,13 +7,18 @@ use hookwright_engine::breaker::Circuit;
 use hookwright_engine::endpoint::Endpoint;
 use hookwright_engine::engine::Input;
 use hookwright_engine::event::Draft;
+use hookwright_engine::filter::{Subject, Verdict};
 use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::time::Time;
 use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::change::{Change, What};
 use super::circuits::Circuits;
 use super::directory::Directory;
+use super::screening::Screening;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::store::{self, Publish, PublishError, Receipt};
 
 /// Talks to the driver. Cheap to clone.
@@ -31,6 +36,8 @@ pub(super) struct Shared {
     /// Changes of webhooks, few and small; never lost, so never refused.
     control: mpsc::UnboundedSender<Input>,
     ready: watch::Sender<bool>,
+    screening: Screening,
+    clock: Clock,
     store: store::Handle,
 }
 
@@ -46,18 +53,20 @@ impl Handle {
         store: store::Handle,
         control: mpsc::UnboundedSender<Input>,
         changes: broadcast::Sender<Change>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let directory = Directory::default();
-        Self {
-            shared: Arc::new(Shared {
-                directory,
-                circuits: Circuits::default(),
-                changes,
-                control,
-                ready: watch::Sender::new(false),
-                store,
-            }),
-        }
+        let shared = Shared {
+            directory: Directory::default(),
+            circuits: Circuits::default(),
+            changes,
+            control,
+            ready: watch::Sender::new(false),
+            screening: Screening::new(metrics),
+            clock,
+            store,
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     pub(super) fn shared(&self) -> Arc<Shared> {
@@ -120,9 +129,15 @@ impl Handle {
         self.shared.directory.all()
     }
 
-    /// Matches an event against the webhooks of its namespace and makes it durable.
+    /// Matches an event against the webhooks of its namespace, asks their filters, and makes it durable.
     pub async fn publish(&self, namespace: &str, draft: Draft) -> Result<Receipt, PublishError> {
-        let targets = self.shared.directory.matching(namespace, &draft.event_type).to_vec();
+        let (subscribed, filters) = self.shared.directory.matching(namespace, &draft.event_type);
+        let mut targets = subscribed.to_vec();
+        if !filters.is_empty() {
+            let subject = Subject::of_draft(&draft, self.shared.clock.now());
+            let rejecting = self.shared.screening.rejecting(subject, filters).await?;
+            targets.retain(|webhook| !rejecting.contains(webhook));
+        }
         self.accept(Publish { namespace: namespace.into(), draft, targets, origin: None }).await
     }
 
@@ -137,6 +152,17 @@ impl Handle {
     ) -> Result<Receipt, PublishError> {
         let namespace = namespace.into();
         self.accept(Publish { namespace, draft, targets: vec![webhook], origin: Some(origin) }).await
+    }
+
+    /// What the filter of a webhook says to an event that is meant for it alone.
+    pub async fn judge(
+        &self,
+        webhook: &Endpoint,
+        subject: impl FnOnce(Time) -> Subject,
+    ) -> Result<Verdict, store::Error> {
+        let Some(filter) = &webhook.filter else { return Ok(Verdict::Accepted) };
+        let subject = subject(self.shared.clock.now());
+        self.shared.screening.judge(subject, webhook.id, Arc::clone(filter)).await
     }
 
     /// What happens from now on. Slow readers lose the oldest (`RecvError::Lagged`).

@@ -17,6 +17,7 @@ mod directory;
 mod driver;
 mod flight;
 mod handle;
+mod screening;
 #[cfg(test)]
 mod tests;
 

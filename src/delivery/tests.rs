@@ -9,6 +9,7 @@ use hookwright_engine::attempt::{Attempt, Outcome};
 use hookwright_engine::delivery::State;
 use hookwright_engine::endpoint::{Endpoint, Receiver, ReceiverUrl, Target};
 use hookwright_engine::event::Draft;
+use hookwright_engine::filter::{Expression, Filter};
 use hookwright_engine::id::{DeliveryId, WebhookId};
 use hookwright_engine::retry;
 use tempfile::TempDir;
@@ -62,6 +63,7 @@ struct Bench {
     store: store::Handle,
     service: sqlite::Service,
     requests: mpsc::UnboundedReceiver<Request>,
+    metrics: Arc<Metrics>,
     shutdown: CancellationToken,
     driver: JoinHandle<Result<(), store::Error>>,
 }
@@ -82,12 +84,12 @@ impl Bench {
         let transport = Arc::new(Script { acts, requests: sender, clock: clock.clone() });
         let metrics = Arc::new(Metrics::new());
         let (handle, driver) =
-            Driver::new(Options::default(), store.clone(), notices, transport, clock, metrics);
+            Driver::new(Options::default(), store.clone(), notices, transport, clock, Arc::clone(&metrics));
         let shutdown = CancellationToken::new();
         let driver = tokio::spawn(driver.run(shutdown.clone()));
         handle.upsert(endpoint());
         handle.synced(HashSet::from([WEBHOOK]));
-        Self { handle, store, service, requests, shutdown, driver }
+        Self { handle, store, service, requests, metrics, shutdown, driver }
     }
 
     async fn publish(&self) -> DeliveryId {
@@ -122,6 +124,7 @@ fn endpoint() -> Endpoint {
         name: "orders".into(),
         generation: 1,
         events: vec!["*".parse().unwrap()],
+        filter: None,
         retry: retry::Policy::default(),
         max_in_flight: 50,
         rate_limit: None,
@@ -183,6 +186,34 @@ async fn a_request_that_outlives_the_shutdown_is_made_again_at_the_next_start() 
     let mut bench = Bench::start(&folder, &[]);
     assert_eq!(bench.requests.recv().await.unwrap().delivery, delivery);
     assert_eq!(bench.end(delivery).await, (State::Delivered, 1));
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_webhooks_whose_filter_lets_an_event_through_get_it_and_failures_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::start(&folder, &[]);
+    let other = WebhookId::from_uid(Uuid::from_u128(2));
+    bench.handle.upsert(Endpoint { id: other, ..endpoint() });
+    let deliveries = async |filter: Filter, event: &str| {
+        bench.handle.upsert(Endpoint { filter: Some(Arc::new(filter)), ..endpoint() });
+        let draft = Draft::parse(event.as_bytes()).unwrap();
+        bench.handle.publish("shop", draft).await.unwrap().deliveries.len()
+    };
+    let cel = |source| Filter::new(&[], &[], vec![Expression::compile(source).unwrap()]).unwrap();
+    let user = || Filter::new(&[], &["u".to_owned()], Vec::new()).unwrap();
+    let event = r#"{"type":"a","data":{"n":1},"metadata":{"user_id":"u"}}"#;
+    assert_eq!(deliveries(cel("event.data.n == 1"), event).await, 2);
+    assert_eq!(deliveries(cel("event.data.n == 2"), event).await, 1);
+    assert_eq!(deliveries(cel("event.data.m == 2"), event).await, 1);
+    assert_eq!(deliveries(user(), event).await, 2);
+    assert_eq!(deliveries(user(), r#"{"type":"a","data":{}}"#).await, 1);
+    let page = bench.metrics.page(bench.store.stats()).unwrap();
+    assert!(page.contains("hookwright_filter_failures_total{reason=\"Missing\"} 1"), "{page}");
+
+    bench.handle.upsert(endpoint());
+    let draft = Draft::parse(event.as_bytes()).unwrap();
+    assert_eq!(bench.handle.publish("shop", draft).await.unwrap().deliveries.len(), 2);
     bench.stop().await;
 }
 

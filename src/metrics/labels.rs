@@ -2,6 +2,7 @@
 
 use hookwright_engine::attempt::{Failure, FailureReason, Fault, Outcome};
 use hookwright_engine::delivery::State;
+use hookwright_engine::filter;
 use prometheus_client::encoding::EncodeLabelSet;
 
 /// Why an event was not accepted.
@@ -75,6 +76,12 @@ impl ByReason {
         let failures = FailureReason::ALL.into_iter().map(failed);
         let outcomes = answers.into_iter().chain(failures).chain([Outcome::Fault(Fault::Shutdown)]);
         outcomes.map(|outcome| Self::from(&outcome))
+    }
+}
+
+impl From<filter::Failure> for ByReason {
+    fn from(failure: filter::Failure) -> Self {
+        Self { reason: failure.as_str() }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use hookwright_engine::attempt::Outcome;
 use hookwright_engine::breaker::Circuit;
 use hookwright_engine::delivery::State;
+use hookwright_engine::filter;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -35,6 +36,7 @@ pub struct Metrics {
     events_accepted: Counter,
     events_repeated: Counter,
     events_refused: Family<ByReason, Counter>,
+    filter_failures: Family<ByReason, Counter>,
     deliveries_created: Counter,
     deliveries_ended: Family<ByState, Counter>,
     attempts: Family<ByReason, Counter>,
@@ -55,6 +57,7 @@ impl Metrics {
             events_accepted: Counter::default(),
             events_repeated: Counter::default(),
             events_refused: Family::default(),
+            filter_failures: Family::default(),
             deliveries_created: Counter::default(),
             deliveries_ended: Family::default(),
             attempts: Family::default(),
@@ -84,6 +87,11 @@ impl Metrics {
     /// An event was not accepted.
     pub fn event_refused(&self, refusal: Refusal) {
         self.events_refused.get_or_create(&ByReason::from(refusal)).inc();
+    }
+
+    /// The filter of a webhook failed on an event, which therefore is not sent to it.
+    pub fn filter_failed(&self, failure: filter::Failure) {
+        self.filter_failures.get_or_create(&ByReason::from(failure)).inc();
     }
 
     /// A request to a receiver begins.
@@ -138,6 +146,9 @@ impl Metrics {
         for reason in ByReason::refusals() {
             drop(self.events_refused.get_or_create(&reason));
         }
+        for failure in filter::Failure::ALL {
+            drop(self.filter_failures.get_or_create(&failure.into()));
+        }
         for reason in ByReason::outcomes() {
             drop(self.attempts.get_or_create(&reason));
         }
@@ -156,6 +167,7 @@ impl Metrics {
             events_accepted,
             events_repeated,
             events_refused,
+            filter_failures,
             deliveries_created,
             deliveries_ended,
             attempts,
@@ -169,6 +181,11 @@ impl Metrics {
         registry.register("events_accepted", "Events made durable", events_accepted.clone());
         registry.register("events_repeated", "Events published again", events_repeated.clone());
         registry.register("events_refused", "Events not accepted", events_refused.clone());
+        registry.register(
+            "filter_failures",
+            "Filters that failed on an event, which was not sent",
+            filter_failures.clone(),
+        );
         registry.register("deliveries_created", "Deliveries made durable", deliveries_created.clone());
         registry.register("deliveries_ended", "Deliveries that ended", deliveries_ended.clone());
         registry.register("attempts", "Requests to receivers that ended", attempts.clone());

@@ -206,6 +206,7 @@ const fn reason_ends(reason: Reason) -> bool {
         | Reason::InvalidEvent
         | Reason::EventConflict
         | Reason::NotSubscribed
+        | Reason::FilteredOut
         | Reason::DeliveryLost => true,
         Reason::WebhookNotFound
         | Reason::DeliveryNotFound
@@ -215,6 +216,7 @@ const fn reason_ends(reason: Reason) -> bool {
         | Reason::Suspended
         | Reason::Valid
         | Reason::InvalidSpec
+        | Reason::InvalidFilter
         | Reason::Resolved
         | Reason::SecretNotFound
         | Reason::SecretKeyNotFound

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
+use hookwright_engine::filter::Subject;
 use hookwright_engine::pattern::EventType;
+use hookwright_engine::time::Time;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -126,6 +128,9 @@ impl Sends {
         if let Err(refused) = self.subscribed(manifest, target, &draft.event_type) {
             return refused;
         }
+        if let Err(refused) = self.let_through(manifest, target, |now| Subject::of_draft(&draft, now)).await {
+            return refused;
+        }
         match self.delivery.send(&target.namespace, webhook_id(target), draft, origin).await {
             Ok(_) => Outcome::Done,
             Err(conflict @ PublishError::Conflict(_)) => Outcome::Refused(conflict.to_string()),
@@ -145,6 +150,22 @@ impl Sends {
         manifest.spec.subscribed(&webhook, event_type).map_err(refused)
     }
 
+    /// Asks the webhook's filters, unless the manifest ignores them.
+    async fn let_through(
+        &self,
+        manifest: &WebhookDelivery,
+        target: &Identity,
+        subject: impl FnOnce(Time) -> Subject,
+    ) -> Result<(), Outcome> {
+        let Some(webhook) = self.delivery.webhook(webhook_id(target)) else { return Ok(()) };
+        if manifest.spec.ignore_filters {
+            return Ok(());
+        }
+        let verdict = self.delivery.judge(&webhook, subject).await?;
+        let through = manifest.spec.let_through(&webhook, verdict);
+        through.map_err(|refused| Outcome::Refused(refused.to_string()))
+    }
+
     async fn replay(
         &self,
         manifest: &WebhookDelivery,
@@ -159,6 +180,12 @@ impl Sends {
             return Ok(unknown());
         };
         if let Err(refused) = self.subscribed(manifest, target, &delivery.event_type) {
+            return Ok(refused);
+        }
+        // An event that is lost is found out below.
+        if let Some(subject) = self.store.event(delivery.event).await?.as_deref().and_then(Subject::of_event)
+            && let Err(refused) = self.let_through(manifest, target, |_| subject).await
+        {
             return Ok(refused);
         }
         let made = self.store.replay(delivery.id, webhook_id(target), origin).await?;

@@ -53,6 +53,11 @@ async fn good_webhooks_are_accepted() {
         } } } }),
         json!({ "request": { "authorization": { "bearer": { "tokenRef": { "name": "s", "key": "k" } } } } }),
         json!({ "signing": { "schemes": ["PCF", "StandardWebhooks"] } }),
+        json!({ "filters": {} }),
+        json!({ "filters": {
+            "resourceTypes": ["resource", "user"], "userIDs": ["user_1"],
+            "expressions": [{ "name": "active-1", "cel": "event.data.object.attributes.status == 'active'" }],
+        } }),
         json!({ "signing": { "secretRef": { "name": "key" }, "rotation": { "overlapSeconds": 0 } } }),
         json!({ "retry": {
             "enabled": true, "maxAttempts": 50, "intervalsSeconds": [1, 86_400], "backoffRatePercent": 100,
@@ -163,6 +168,41 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
         (json!({ "rateLimit": {} }), "rateLimit.requests", "Required value"),
         (json!({ "history": { "record": "Some" } }), "spec.history.record", "supported values"),
         (json!({ "bogus": 1 }), "spec.bogus", "field not declared in schema"),
+    ] {
+        let spec = changed(&webhook_spec(), &changes);
+        let answer = apply(&ns, &Webhook::api_resource(), &spec, true).await.unwrap_err();
+        assert!(answer.contains(field) && answer.contains(says), "{changes}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn bad_filters_are_refused_with_the_field_and_the_reason() {
+    let ns = cluster().await.namespace("bad-filters").await;
+    let expressions = |expressions: Value| json!({ "filters": { "expressions": expressions } });
+    let users: Vec<_> = (0..65).map(|number| format!("user_{number}")).collect();
+    for (changes, field, says) in [
+        (json!({ "filters": { "resourceTypes": [] } }), "spec.filters.resourceTypes", "at least 1 items"),
+        (
+            json!({ "filters": { "resourceTypes": ["a", "a"] } }),
+            "spec.filters.resourceTypes",
+            "uplicate entries",
+        ),
+        (json!({ "filters": { "userIDs": "user_1" } }), "spec.filters.userIDs", "expected list"),
+        (json!({ "filters": { "userIDs": ["x".repeat(257)] } }), "spec.filters.userIDs[0]", "Too long"),
+        (json!({ "filters": { "userIDs": users } }), "spec.filters.userIDs", "at most 64 items"),
+        (expressions(json!([{ "name": "a b", "cel": "true" }])), "expressions[0].name", "must consist of"),
+        (expressions(json!([{ "name": "a", "cel": "x".repeat(1025) }])), "expressions[0].cel", "Too long"),
+        (expressions(json!([{ "name": "a" }])), "expressions[0].cel", "Required value"),
+        (
+            expressions(json!([{ "name": "a", "cel": "true" }, { "name": "a", "cel": "true" }])),
+            "expressions",
+            "uplicate",
+        ),
+        (
+            json!({ "filters": { "user_ids": ["a"] } }),
+            "spec.filters.user_ids",
+            "field not declared in schema",
+        ),
     ] {
         let spec = changed(&webhook_spec(), &changes);
         let answer = apply(&ns, &Webhook::api_resource(), &spec, true).await.unwrap_err();

@@ -11,6 +11,7 @@ mod custom_resources;
 mod deliveries;
 mod demo;
 mod example_receivers;
+mod filters;
 mod pace;
 mod publishing;
 mod readme;

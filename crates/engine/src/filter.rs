@@ -114,6 +114,12 @@ impl Filter {
         (!empty).then_some(filter)
     }
 
+    /// Whether there are expressions, which take longer than texts take to be compared.
+    #[must_use]
+    pub const fn evaluates(&self) -> bool {
+        !self.expressions.is_empty()
+    }
+
     /// Whether the event is sent. Takes as long as [`Filter::MAX_WORK`] at most, apart from the
     /// reading of the event, which all filters share.
     #[must_use]

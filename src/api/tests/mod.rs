@@ -160,6 +160,7 @@ fn endpoint() -> Endpoint {
         name: "orders".into(),
         generation: 1,
         events: vec!["resource.*".parse().unwrap()],
+        filter: None,
         retry: retry::Policy::never(),
         max_in_flight: 50,
         rate_limit: None,

@@ -49,7 +49,11 @@ impl Report {
         };
         let claims = match &built.receiver {
             Ok(receiver) => in_force(webhook.spec.suspend, receiver),
-            Err(Problem::Invalid(invalid)) => self::invalid(&invalid.to_string()),
+            Err(Problem::Invalid(invalid)) => {
+                let of_filters = invalid.is_of_filters();
+                let reason = if of_filters { Reason::InvalidFilter } else { Reason::InvalidSpec };
+                self::invalid(reason, &invalid.to_string())
+            }
             Err(Problem::Unresolved(unresolved)) => self::unresolved(unresolved),
         };
         Self::compare(before, status, webhook.metadata.generation, claims, now)
@@ -64,7 +68,7 @@ impl Report {
         now: Time,
     ) -> Self {
         let status = WebhookStatus { id: Some(id.to_string()), ..WebhookStatus::default() };
-        Self::compare(before, status, generation, invalid(error), now)
+        Self::compare(before, status, generation, invalid(Reason::InvalidSpec, error), now)
     }
 
     fn compare(
@@ -130,8 +134,8 @@ fn in_force(suspended: bool, receiver: &Receiver) -> Vec<Claim> {
     ]
 }
 
-fn invalid(message: &str) -> Vec<Claim> {
-    let about = |about, holds| claim(about, holds, Reason::InvalidSpec, message);
+fn invalid(reason: Reason, message: &str) -> Vec<Claim> {
+    let about = |about, holds| claim(about, holds, reason, message);
     vec![
         about(Type::Ready, Holds::False),
         about(Type::Accepted, Holds::False),

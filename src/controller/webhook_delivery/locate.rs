@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hookwright_engine::endpoint::Endpoint;
+use hookwright_engine::filter::Subject;
 use hookwright_engine::id::DeliveryId;
+use hookwright_engine::time::Time;
 use kube::Api;
 use uuid::Uuid;
 
@@ -100,6 +102,7 @@ impl Context {
             .spec
             .subscribed(webhook, &draft.event_type)
             .map_err(|refused| (Reason::NotSubscribed, refused.to_string()))?;
+        self.let_through(object, webhook, |now| Subject::of_draft(&draft, now)).await?;
         match self.delivery.send(&webhook.namespace, webhook.id, draft, origin).await {
             Ok(receipt) => receipt.deliveries.first().copied().ok_or_else(|| {
                 (Reason::StoreUnavailable, "the log made no delivery; it is tried again".to_owned())
@@ -125,6 +128,12 @@ impl Context {
         if let Err(refused) = object.spec.subscribed(webhook, &of.event_type) {
             return Ok(Err((Reason::NotSubscribed, refused.to_string())));
         }
+        // An event that is lost is found out below.
+        if let Some(subject) = self.store.event(of.event).await?.as_deref().and_then(Subject::of_event)
+            && let Err(refused) = self.let_through(object, webhook, |_| subject).await
+        {
+            return Ok(Err(refused));
+        }
         Ok(match self.store.replay(of.id, webhook.id, target.uid).await {
             Ok(Some(id)) => Ok(id),
             Ok(None) => {
@@ -132,6 +141,21 @@ impl Context {
             }
             Err(error) => Err(unavailable(&error)),
         })
+    }
+
+    /// Asks the webhook's filters, unless the object ignores them.
+    async fn let_through(
+        &self,
+        object: &WebhookDelivery,
+        webhook: &Endpoint,
+        subject: impl FnOnce(Time) -> Subject,
+    ) -> Result<(), (Reason, String)> {
+        if object.spec.ignore_filters {
+            return Ok(());
+        }
+        let verdict = self.delivery.judge(webhook, subject).await.map_err(|error| unavailable(&error))?;
+        let through = object.spec.let_through(webhook, verdict);
+        through.map_err(|refused| (Reason::FilteredOut, refused.to_string()))
     }
 
     async fn delivery_shown_by(&self, namespace: &str, name: &str) -> Result<Option<Delivery>, Error> {

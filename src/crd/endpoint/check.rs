@@ -6,12 +6,14 @@ mod tls;
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookwright_engine::breaker;
 use hookwright_engine::endpoint::{
     ContentType, DEFAULT_MAX_IN_FLIGHT, Header, HeaderName, MAX_MAX_IN_FLIGHT, ReceiverUrl, Schemes, Timeouts,
 };
+use hookwright_engine::filter::Filter;
 use hookwright_engine::pattern::Pattern;
 use hookwright_engine::rate::Limit;
 use hookwright_engine::retry::{InvalidPolicy, MAX_DELAY, Policy};
@@ -27,6 +29,7 @@ use crate::crd::webhook::{
 /// A checked spec. What is needed to queue events is there even when something else is wrong.
 pub(super) struct Checked {
     pub(super) events: Vec<Pattern>,
+    pub(super) filter: Option<Arc<Filter>>,
     pub(super) retry: Policy,
     pub(super) max_in_flight: u32,
     pub(super) rate_limit: Option<Limit>,
@@ -40,6 +43,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         url,
         url_from,
         events,
+        filters,
         suspend: _,
         description,
         request,
@@ -58,6 +62,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     }
     let url = errors.url(url.as_deref(), url_from.as_ref().map(|source| &source.secret_key_ref));
     let events = errors.events(events);
+    let filter = filters.as_ref().and_then(|filters| errors.filters(filters));
     let length = description.as_ref().map_or(0, |text| text.chars().count());
     if length > MAX_DESCRIPTION {
         errors.report("spec.description", &format!("must be at most {MAX_DESCRIPTION} characters long"));
@@ -80,15 +85,15 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         Some(url) if errors.0.is_empty() => Ok(Plan { url, request, schemes, tls, timeouts }),
         _ => Err(Invalid(errors.0)),
     };
-    Checked { events, retry, max_in_flight, rate_limit, breaker, plan }
+    Checked { events, filter, retry, max_in_flight, rate_limit, breaker, plan }
 }
 
 /// What is wrong so far.
 #[derive(Default)]
-struct Errors(Vec<FieldError>);
+pub(super) struct Errors(Vec<FieldError>);
 
 impl Errors {
-    fn report(&mut self, field: &str, detail: &impl ToString) {
+    pub(super) fn report(&mut self, field: &str, detail: &impl ToString) {
         self.0.push(FieldError { field: field.to_owned(), detail: detail.to_string() });
     }
 

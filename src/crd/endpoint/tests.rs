@@ -3,7 +3,10 @@
 
 use hookwright_engine::breaker;
 use hookwright_engine::endpoint::{ContentType, HeaderName, ReceiverUrl, Schemes};
+use hookwright_engine::event::Draft;
+use hookwright_engine::filter::{Subject, Verdict};
 use hookwright_engine::rate;
+use hookwright_engine::time::Time;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::cel::validate_cel;
 use secrecy::ExposeSecret;
@@ -104,6 +107,21 @@ fn wrong() -> Vec<(Value, &'static str)> {
         (
             json!({ "events": ["a b"] }),
             "spec.events[0]: segment 'a b' of 'a b' must be 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ),
+        (
+            json!({ "filters": { "resourceTypes": [], "userIDs": ["", "a", "a"] } }),
+            "spec.filters.resourceTypes: must have 1 to 64 entries, not 0; \
+             spec.filters.userIDs[0]: must be 1 to 256 bytes long, not 0; spec.filters.userIDs[2]: 'a' is there twice",
+        ),
+        (
+            json!({ "filters": { "expressions": [{ "name": "a b", "cel": "event.typ == 'a'" }] } }),
+            "spec.filters.expressions[0].name: must be 1 to 63 characters of A-Z a-z 0-9 - _ .; \
+             spec.filters.expressions[0].cel: at 1:6: event has no field 'typ'; its fields are id, type, created_at, data, metadata",
+        ),
+        (
+            json!({ "filters": { "expressions": [{ "name": "a", "cel": "true" }, { "name": "a", "cel": "x".repeat(1025) }] } }),
+            "spec.filters.expressions[1].name: 'a' is there twice; \
+             spec.filters.expressions[1].cel: at 1:1: must be at most 1024 bytes long, not 1025",
         ),
         (
             json!({ "description": "x".repeat(1025) }),
@@ -287,6 +305,30 @@ fn all_errors_are_reported_and_events_still_queue() {
     let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
     assert_eq!(fields, ["spec.url", "spec.events[1]", "spec.retry.maxAttempts"]);
     assert_eq!(built.endpoint.events, ["user.*".parse().unwrap()]);
+}
+
+#[test]
+fn an_invalid_filter_is_told_apart_and_what_is_right_of_it_still_filters() {
+    let expressions = |wrong: &str| json!([{ "name": "right", "cel": "event.type == 'a'" }, { "name": "wrong", "cel": wrong }]);
+    let built =
+        build(spec(json!({ "filters": { "expressions": expressions("event.type =") } })), &[signing()]);
+    let Err(Problem::Invalid(invalid)) = &built.receiver else { panic!("not invalid") };
+    assert!(invalid.is_of_filters());
+    assert_eq!(hold(&built), Some(Hold::Invalid));
+    let filter = built.endpoint.filter.unwrap();
+    for (event, verdict) in [("a", Verdict::Accepted), ("b", Verdict::Rejected)] {
+        let draft = Draft::parse(json!({ "type": event, "data": {} }).to_string().as_bytes()).unwrap();
+        assert_eq!(filter.judge(&Subject::of_draft(&draft, Time::MIN)), verdict);
+    }
+
+    let both = json!({ "url": "x", "filters": { "expressions": expressions("(") } });
+    let Err(Problem::Invalid(invalid)) = build(spec(both), &[signing()]).receiver else {
+        panic!("not invalid")
+    };
+    assert!(!invalid.is_of_filters());
+    let fine = build(spec(json!({ "filters": { "expressions": expressions("true") } })), &[signing()]);
+    assert!(fine.receiver.is_ok() && fine.endpoint.filter.is_some());
+    assert!(build(spec(json!({ "filters": {} })), &[signing()]).endpoint.filter.is_none());
 }
 
 #[test]

@@ -55,9 +55,9 @@ impl Expression {
         }
         let failed = |detail: String| InvalidExpression { line: 1, column: 1, detail };
         thread::scope(|scope| {
-            let compiler = thread::Builder::new().name("filter-compiler".to_owned()).stack_size(STACK_BYTES);
-            match compiler.spawn_scoped(scope, || parse(source)) {
-                Ok(compiled) => compiled
+            let thread = thread::Builder::new().name("filter-compiler".to_owned()).stack_size(STACK_BYTES);
+            match thread.spawn_scoped(scope, || parse(source)) {
+                Ok(parser) => parser
                     .join()
                     .unwrap_or_else(|_| Err(failed("the parser does not get on with it".to_owned()))),
                 Err(error) => Err(failed(format!("failed to start a thread to compile it: {error}"))),
