@@ -5,19 +5,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use hookwright_engine::attempt::Attempt;
 use hookwright_engine::delivery::State as Outcome;
-use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::id::DeliveryId;
 use hookwright_engine::time::Time;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::error::{Kind, Problem};
-use super::query::{Namespace, Parameters, Scope};
+use super::query::{Limit, Namespace, Parameters, Scope};
 use crate::store::{Delivery, Query};
-
-/// Deliveries listed where the caller does not say how many.
-const DEFAULT_LIMIT: usize = 50;
-/// Most deliveries listed at once.
-const MAX_LIMIT: usize = 500;
 
 /// A delivery.
 #[derive(Debug, Serialize)]
@@ -130,7 +125,8 @@ pub(super) struct Page {
 pub(super) struct Filter {
     #[serde(default)]
     namespace: Namespace,
-    limit: Option<usize>,
+    #[serde(default)]
+    limit: Limit,
     cursor: Option<String>,
     delivered: Option<bool>,
     event_type: Option<String>,
@@ -140,10 +136,6 @@ pub(super) struct Filter {
 
 impl Filter {
     fn query(&self) -> Result<Query, Problem> {
-        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(wrong("limit", format!("must be 1 to {MAX_LIMIT}, not {limit}")));
-        }
         let parsed = |text: &String| text.parse().map_err(|error| wrong("event_type", error));
         let cursor = |text: &String| text.parse().map_err(|_| wrong("cursor", "is not one that a list gave"));
         Ok(Query {
@@ -153,7 +145,7 @@ impl Filter {
             since: time("since", self.since.as_deref())?,
             until: time("until", self.until.as_deref())?,
             before: self.cursor.as_ref().map(cursor).transpose()?,
-            limit: limit + 1, // One more, to know whether there is more.
+            limit: self.limit.get() as usize + 1, // One more, to know whether there is more.
         })
     }
 }
@@ -178,11 +170,7 @@ pub(super) async fn list(
     Parameters(filter): Parameters<Filter>,
 ) -> Result<Json<Page>, Problem> {
     let query = filter.query()?;
-    let webhook: WebhookId = webhook.parse().map_err(|error| not_found(&error))?;
-    api.delivery
-        .webhook(webhook)
-        .filter(|webhook| *webhook.namespace == *filter.namespace.as_str())
-        .ok_or_else(|| not_found(&format!("there is no webhook {webhook} in this namespace")))?;
+    let webhook = api.webhook(&Scope { namespace: filter.namespace }, &webhook)?.id;
     let wanted = query.limit - 1;
     let mut found = api.store.deliveries(webhook, query).await?;
     let more = found.len() > wanted;

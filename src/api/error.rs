@@ -29,7 +29,7 @@ pub enum Kind {
     MethodNotAllowed,
     /// The request did not arrive in time.
     Timeout,
-    /// Another event has this id.
+    /// Another event has this id, or somebody else owns or changed it.
     Conflict,
     /// Too large.
     TooLarge,
@@ -37,6 +37,8 @@ pub enum Kind {
     UnsupportedMediaType,
     /// A field is missing, unknown or wrong.
     InvalidField,
+    /// Not in this way of running.
+    NotImplemented,
     /// Our own fault.
     Internal,
     /// Not durable, so not accepted: try again later.
@@ -54,6 +56,7 @@ impl Kind {
             StatusCode::REQUEST_TIMEOUT => Self::Timeout,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::NOT_IMPLEMENTED => Self::NotImplemented,
             StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
             status if status.is_client_error() => Self::BadRequest,
             _ => Self::Internal,
@@ -71,6 +74,7 @@ impl Kind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidField => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -93,6 +97,7 @@ impl Kind {
                 ("https://hookwright.dev/problems/unsupported-media-type", "Unsupported media type")
             }
             Self::InvalidField => ("https://hookwright.dev/problems/invalid-field", "Invalid field"),
+            Self::NotImplemented => ("https://hookwright.dev/problems/not-implemented", "Not implemented"),
             Self::Internal => ("https://hookwright.dev/problems/internal", "Internal error"),
             Self::Unavailable => ("https://hookwright.dev/problems/unavailable", "Unavailable"),
         }
@@ -145,15 +150,19 @@ impl Problem {
     /// One field of the body is wrong.
     #[must_use]
     pub fn field(pointer: &str, detail: impl Into<String>) -> Self {
-        let error = event::Problem { pointer: pointer.to_owned(), detail: detail.into() };
-        Self::fields(vec![error])
+        Self::fields([(pointer.to_owned(), detail.into())])
     }
 
-    fn fields(problems: Vec<event::Problem>) -> Self {
-        let errors: Vec<_> = problems
-            .into_iter()
-            .map(|event::Problem { pointer, detail }| FieldError { pointer, detail })
-            .collect();
+    /// Somebody else owns one field of what the body would change.
+    pub(super) fn owned(pointer: &str, detail: &str) -> Self {
+        let error = FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() };
+        Self { errors: vec![error], ..Self::new(Kind::Conflict, format!("{pointer}: {detail}")) }
+    }
+
+    /// These fields of the body, by their pointers, are wrong.
+    pub(super) fn fields(problems: impl IntoIterator<Item = (String, String)>) -> Self {
+        let error = |(pointer, detail)| FieldError { pointer, detail };
+        let errors: Vec<_> = problems.into_iter().map(error).collect();
         let detail: Vec<_> =
             errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect();
         Self { errors, ..Self::new(Kind::InvalidField, detail.join("; ")) }
@@ -184,6 +193,7 @@ impl Problem {
             | Kind::NotFound
             | Kind::MethodNotAllowed
             | Kind::UnsupportedMediaType
+            | Kind::NotImplemented
             | Kind::InvalidField => Refusal::Invalid,
         }
     }
@@ -205,7 +215,9 @@ impl From<InvalidEvent> for Problem {
     fn from(invalid: InvalidEvent) -> Self {
         match invalid {
             InvalidEvent::Json(error) => error.into(),
-            InvalidEvent::Fields(problems) => Self::fields(problems),
+            InvalidEvent::Fields(problems) => {
+                Self::fields(problems.into_iter().map(|event::Problem { pointer, detail }| (pointer, detail)))
+            }
         }
     }
 }

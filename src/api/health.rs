@@ -1,11 +1,13 @@
 //! Liveness, readiness and metrics.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
 use super::Api;
 use super::error::{Kind, Problem};
+use crate::metrics::Glance;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -26,4 +28,9 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
         .page(api.store.stats())
         .map_err(|_| Problem::new(Kind::Internal, "the metrics cannot be shown"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page))
+}
+
+/// `GET /metrics/webhooks`
+pub(super) async fn webhooks(State(api): State<Api>) -> Json<Glance> {
+    Json(api.metrics.glance())
 }

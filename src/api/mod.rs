@@ -1,4 +1,4 @@
-//! The REST API: takes events, shows what became of them, and tells how the process is.
+//! The REST API: keeps webhooks, takes events, shows what became of them, and tells how the process is.
 //!
 //! One file per resource. Every answer that is not 2xx is an `application/problem+json`
 //! ([`error::Problem`]), whoever makes it: a handler, the router or a layer.
@@ -14,6 +14,7 @@ mod events;
 mod health;
 mod query;
 pub mod server;
+pub mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::metrics::Metrics;
 use crate::{delivery, store};
 use error::{Kind, Problem};
+use webhooks::catalog::Catalog;
 
 /// How long a request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,7 +45,9 @@ pub struct Api {
     pub delivery: delivery::Handle,
     /// Knows what became of them.
     pub store: store::Handle,
-    /// Counts them.
+    /// Keeps the webhooks.
+    pub catalog: Arc<dyn Catalog>,
+    /// Counts events.
     pub metrics: Arc<Metrics>,
     /// The largest event accepted, in bytes.
     pub max_event_bytes: usize,
@@ -58,14 +62,20 @@ impl Api {
             .route("/v1/events", post(events::publish))
             .route("/v1/events/batch", post(events::publish_batch))
             .route("/v1/event-types", get(event_types::list))
+            .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
+            .route("/v1/webhooks/{id}", get(webhooks::show).patch(webhooks::patch).delete(webhooks::delete))
+            .route("/v1/webhooks/{id}/secret/rotate", post(webhooks::rotate))
             .route("/v1/webhooks/{id}/deliveries", get(deliveries::list))
             .route("/v1/webhooks/deliveries/{id}", get(deliveries::show))
             .route("/v1/webhooks/deliveries/{id}/retry", post(deliveries::retry))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(health::metrics))
-            .with_state(self);
-        layers(routes)
+            .route("/metrics/webhooks", get(health::webhooks))
+            .with_state(self.clone());
+        let waiting =
+            Router::new().route("/v1/webhooks/{id}/test", post(webhooks::trial::send)).with_state(self);
+        layers(routes, waiting)
     }
 
     /// Whether events are taken, or why not.
@@ -80,11 +90,13 @@ impl Api {
     }
 }
 
-/// What guards every route, and explains what no handler answers.
-fn layers(routes: Router) -> Router {
+/// What guards every route, and explains what no handler answers. Those that are `waiting` for a
+/// receiver bound their time themselves.
+fn layers(routes: Router, waiting: Router) -> Router {
     routes
-        .layer(CsrfLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .merge(waiting)
+        .layer(CsrfLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(explain))
 }

@@ -59,3 +59,36 @@ pub(super) struct Scope {
     #[serde(default)]
     pub(super) namespace: Namespace,
 }
+
+/// Entries listed where the caller does not say how many.
+const DEFAULT_LIMIT: u32 = 50;
+/// Most entries listed at once.
+const MAX_LIMIT: u32 = 500;
+
+/// How many entries to list at most: `?limit=`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+pub(super) struct Limit(u32);
+
+impl Limit {
+    pub(super) const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(DEFAULT_LIMIT)
+    }
+}
+
+impl TryFrom<u32> for Limit {
+    type Error = String;
+
+    fn try_from(limit: u32) -> Result<Self, String> {
+        if (1..=MAX_LIMIT).contains(&limit) {
+            return Ok(Self(limit));
+        }
+        Err(format!("limit must be 1 to {MAX_LIMIT}, not {limit}"))
+    }
+}

@@ -14,6 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
+use crate::api::webhooks::catalog::Catalog;
 use crate::api::{Api, server};
 use crate::clock::Clock;
 use crate::config;
@@ -53,6 +54,7 @@ impl Core {
         settings: &config::Service,
         data: PathBuf,
         private: &[IpNet],
+        catalog: Arc<dyn Catalog>,
     ) -> Result<Self, Error> {
         let limits = settings.limits;
         let (listener, address) = listen(settings.listen).await?;
@@ -87,7 +89,7 @@ impl Core {
             closing: CancellationToken::new(),
         };
         let stopping = core.stopping.clone();
-        let api = Api { delivery, store, metrics, max_event_bytes, stopping };
+        let api = Api { delivery, store, catalog, metrics, max_event_bytes, stopping };
         core.work(|shutdown| async { Ok(driver.run(shutdown).await?) });
         core.observe(|shutdown| server::serve(listener, api.router(), shutdown, API_GRACE));
         core.announce(address);

@@ -24,9 +24,10 @@ use tempfile::TempDir;
 
 use self::core::Core;
 pub use self::error::Error;
+use crate::controller::catalog::Objects;
 use crate::projector::Writer;
 use crate::standalone::{Folder, Options, Standalone, screen};
-use crate::{config, telemetry};
+use crate::{config, standalone, telemetry};
 
 /// Runs in a cluster, until told to end.
 pub fn operator(settings: config::Operator) -> Result<(), Error> {
@@ -42,7 +43,8 @@ pub fn operator(settings: config::Operator) -> Result<(), Error> {
     telemetry::init(log_format, log_level)?;
     run(async move {
         let client = cluster::client().await?;
-        let mut core = Core::start(&service, data, &[]).await?;
+        let objects = Arc::new(Objects::new(client.clone(), namespace.iter().cloned()));
+        let mut core = Core::start(&service, data, &[], objects).await?;
         let writer = Writer::new(client.clone(), status_writes_per_second, Arc::clone(&core.metrics));
         cluster::attach(&mut core, client, namespace, writer, delivery_objects as usize);
         core.run().await
@@ -55,7 +57,8 @@ pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
     run(async move {
         let folder = Folder::open(&settings.manifests)?;
         let (data, _temporary) = database(settings.data)?;
-        let mut core = Core::start(&settings.service, data, &loopback()).await?;
+        let (shelving, shelf) = standalone::shelf();
+        let mut core = Core::start(&settings.service, data, &loopback(), Arc::new(shelf)).await?;
         if settings.service.egress_allow.is_empty() {
             screen::note(
                 "receivers on loopback are allowed here; --egress-allow none refuses them, as in a cluster",
@@ -65,6 +68,7 @@ pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
         core.observe(|shutdown| screen::show(changes, shutdown));
         let standalone = Standalone::start(Options {
             folder,
+            shelving,
             delivery: core.delivery.clone(),
             store: core.store.clone(),
             clock: core.clock.clone(),

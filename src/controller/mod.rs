@@ -11,6 +11,7 @@
 //! the object's absence from a complete list. Events are taken once every watch is complete and
 //! every webhook was looked at, so that none is missed.
 
+pub mod catalog;
 mod webhook;
 pub mod webhook_delivery;
 

@@ -74,6 +74,11 @@ impl Secrets {
         self.0.insert(key, value);
     }
 
+    /// Takes a value that is at hand.
+    pub fn insert(&mut self, key: SecretKey, value: SecretString) {
+        self.0.insert(key, Ok(value));
+    }
+
     /// The value of `key`, where there is one.
     #[must_use]
     pub fn get(&self, key: &SecretKey) -> Option<&SecretString> {

@@ -36,6 +36,8 @@ pub(super) struct Shared {
     /// Changes of webhooks, few and small; never lost, so never refused.
     control: mpsc::UnboundedSender<Input>,
     ready: watch::Sender<bool>,
+    /// Told after each change of the directory.
+    known: watch::Sender<()>,
     screening: Screening,
     clock: Clock,
     store: store::Handle,
@@ -62,6 +64,7 @@ impl Handle {
             changes,
             control,
             ready: watch::Sender::new(false),
+            known: watch::Sender::new(()),
             screening: Screening::new(metrics),
             clock,
             store,
@@ -79,11 +82,13 @@ impl Handle {
         // The driver must know a webhook before an event can be accepted for it.
         self.tell(Input::Upsert(Arc::clone(&endpoint)));
         self.shared.directory.insert(&endpoint);
+        self.shared.known.send_replace(());
     }
 
     /// The webhook is deleted: its unfinished deliveries are canceled.
     pub fn remove(&self, webhook: WebhookId) {
         self.shared.directory.remove(webhook);
+        self.shared.known.send_replace(());
         self.tell(Input::Remove(webhook));
     }
 
@@ -121,6 +126,13 @@ impl Handle {
     #[must_use]
     pub fn circuit(&self, webhook: WebhookId) -> Circuit {
         self.shared.circuits.get(webhook)
+    }
+
+    /// Waits until what the driver knows of a webhook is as `wanted`.
+    pub async fn until(&self, webhook: WebhookId, wanted: impl Fn(Option<&Endpoint>) -> bool) {
+        let mut known = self.shared.known.subscribe();
+        // Cannot fail: the sender is ours.
+        while !wanted(self.webhook(webhook).as_deref()) && known.changed().await.is_ok() {}
     }
 
     /// All webhooks that the driver knows, in no order.

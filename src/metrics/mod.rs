@@ -3,6 +3,7 @@
 //! The names are public: `names.txt` lists them, and a test fails when the page differs.
 
 mod labels;
+mod recent;
 mod store;
 
 use std::fmt;
@@ -22,6 +23,8 @@ use prometheus_client::registry::Registry;
 use crate::store::Stats;
 use labels::{ByObject, ByReason, ByState, End};
 pub use labels::{Refusal, StatusObject};
+pub use recent::Glance;
+use recent::Recent;
 use store::StoreStats;
 
 /// What every name begins with.
@@ -44,6 +47,7 @@ pub struct Metrics {
     attempts_in_flight: Gauge,
     circuits_open: Gauge,
     circuits_opened: Counter,
+    recent: Recent,
     status_writes: Family<ByObject, Counter>,
     status_write_failures: Family<ByObject, Counter>,
 }
@@ -65,6 +69,7 @@ impl Metrics {
             attempts_in_flight: Gauge::default(),
             circuits_open: Gauge::default(),
             circuits_opened: Counter::default(),
+            recent: Recent::default(),
             status_writes: Family::default(),
             status_write_failures: Family::default(),
         };
@@ -104,6 +109,7 @@ impl Metrics {
         self.attempts_in_flight.dec();
         self.attempts.get_or_create(&ByReason::from(outcome)).inc();
         self.attempt_duration.observe(elapsed.as_secs_f64());
+        self.recent.attempt(outcome, elapsed);
     }
 
     /// The circuit to a receiver has opened or closed.
@@ -119,6 +125,7 @@ impl Metrics {
 
     /// A delivery moved to this state.
     pub fn delivery_moves(&self, state: State) {
+        self.recent.ended(state);
         if let Some(end) = End::of(state) {
             self.deliveries_ended.get_or_create(&ByState::from(end)).inc();
         }
@@ -128,6 +135,12 @@ impl Metrics {
     pub fn status_written(&self, object: StatusObject, succeeded: bool) {
         let family = if succeeded { &self.status_writes } else { &self.status_write_failures };
         family.get_or_create(&ByObject::from(object)).inc();
+    }
+
+    /// What `/metrics/webhooks` shows.
+    #[must_use]
+    pub fn glance(&self) -> Glance {
+        self.recent.glance()
     }
 
     /// The `/metrics` page, in the `OpenMetrics` text format, with what the store says of itself.
@@ -175,6 +188,7 @@ impl Metrics {
             attempts_in_flight,
             circuits_open,
             circuits_opened,
+            recent: _,
             status_writes,
             status_write_failures,
         } = self;

@@ -9,6 +9,7 @@
 //! Webhooks pass the same door as in a cluster, and keep their identity as long as they keep their
 //! name. A file that cannot be read counts as unchanged.
 
+mod catalog;
 mod folder;
 mod manifest;
 pub mod screen;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::{delivery, store};
+pub use catalog::{Shelf, Shelving, shelf};
 pub use folder::{Error, Folder};
 use sends::Sends;
 use table::Table;
@@ -39,6 +41,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub struct Options {
     /// The manifests.
     pub folder: Folder,
+    /// Where the webhooks are shown.
+    pub shelving: Shelving,
     /// Who is told of the webhooks.
     pub delivery: delivery::Handle,
     /// Who knows what was sent.
@@ -53,6 +57,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Standalone {
     folder: Folder,
+    shelving: Shelving,
     delivery: delivery::Handle,
     clock: Clock,
     table: Table,
@@ -67,10 +72,11 @@ pub struct Standalone {
 impl Standalone {
     /// Tells the driver of all webhooks in the folder, and begins to follow its changes.
     pub fn start(options: Options) -> Result<Self, Error> {
-        let Options { folder, delivery, store, clock, max_event_bytes } = options;
+        let Options { folder, shelving, delivery, store, clock, max_event_bytes } = options;
         let (watcher, changes) = folder.watch()?;
         let mut standalone = Self {
             folder,
+            shelving,
             sends: Sends::new(delivery.clone(), store, max_event_bytes),
             delivery,
             clock,
@@ -116,6 +122,7 @@ impl Standalone {
     /// Tells the driver of the webhooks as the folder holds them; answers what is wrong with them.
     fn apply(&mut self) -> Vec<String> {
         let (manifests, mut problems) = self.folder.manifests();
+        self.shelving.put(manifests.webhooks.iter().map(|(identity, (_, webhook))| (*identity, *webhook)));
         let plan = self.table.plan(&manifests, self.clock.now());
         for endpoint in plan.upsert {
             self.delivery.upsert(endpoint);

@@ -20,3 +20,4 @@ mod standalone;
 mod support;
 mod tidy;
 mod webhook_controller;
+mod webhooks_api;

@@ -1,9 +1,7 @@
 //! From an applied webhook and a published event to a verified request and a status.
 
 use axum::http::StatusCode;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use crate::support::{self, Operator, Receiver, Request, webhook};
 
@@ -13,18 +11,6 @@ kind: Secret
 metadata: { name: orders-key }
 stringData: { key: your_webhook_secret }
 ";
-
-/// Checks a request as a receiver would that knows nothing of our code.
-fn verify(request: &Request, secret: &str) {
-    let timestamp = request.headers["x-pcf-timestamp"].to_str().unwrap();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(timestamp.as_bytes());
-    mac.update(b".");
-    mac.update(&request.body);
-    let hex = request.headers["x-pcf-signature"].to_str().unwrap().strip_prefix("sha256=").unwrap();
-    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    mac.verify_slice(&(0..hex.len()).step_by(2).map(byte).collect::<Vec<_>>()).unwrap();
-}
 
 #[tokio::test]
 async fn an_event_reaches_the_receiver_signed_and_the_objects_say_so() {
@@ -50,7 +36,7 @@ async fn an_event_reaches_the_receiver_signed_and_the_objects_say_so() {
     assert_eq!((status, &answer["id"]), (StatusCode::ACCEPTED, &json!("evt_123abc")));
 
     let request = receiver.requests(1).await.remove(0);
-    verify(&request, "your_webhook_secret");
+    support::verify(&request, "your_webhook_secret");
     assert_eq!(request.headers["x-pcf-event"], "resource.created");
     assert_eq!(request.headers["content-type"], "application/json");
     let body: Value = serde_json::from_slice(&request.body).unwrap();

@@ -87,7 +87,7 @@ async fn a_list_can_be_narrowed() {
 async fn what_is_asked_for_wrongly_is_explained() {
     let bench = Bench::new();
     for (parameters, says) in [
-        ("limit=0", "query parameter limit: must be 1 to 500, not 0"),
+        ("limit=0", "limit must be 1 to 500, not 0"),
         ("limit=many", "limit"),
         ("cursor=x", "query parameter cursor: is not one that a list gave"),
         ("since=noon", "query parameter since: must be an RFC 3339 time"),

@@ -27,6 +27,7 @@ use super::Api;
 use crate::clock::{self, Clock};
 use crate::delivery::{self, Driver, What};
 use crate::metrics::Metrics;
+use crate::standalone::shelf;
 use crate::store::{self, Retention};
 use crate::transport::{self, Transport};
 
@@ -95,7 +96,14 @@ impl Bench {
         let stopping = CancellationToken::new();
         tokio::spawn(driver.run(stopping.clone()));
         Self {
-            api: Api { delivery, store, metrics, max_event_bytes: 1024, stopping },
+            api: Api {
+                delivery,
+                store,
+                catalog: Arc::new(shelf().1),
+                metrics,
+                max_event_bytes: 1024,
+                stopping,
+            },
             receivers,
             _folder: folder,
         }

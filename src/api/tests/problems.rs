@@ -61,7 +61,7 @@ async fn a_panic_is_answered_and_hides_its_message() {
     async fn defect() -> &'static str {
         panic!("a secret")
     }
-    let router = layers(Router::new().route("/", get(defect)));
+    let router = layers(Router::new().route("/", get(defect)), Router::new());
     let answer = ask(router, Request::get("/").body(Body::empty()).unwrap()).await;
     assert_problem(&answer, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(!answer.body.to_string().contains("a secret"));
@@ -69,7 +69,7 @@ async fn a_panic_is_answered_and_hides_its_message() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_takes_too_long_is_given_up() {
-    let router = layers(Router::new().route("/", get(std::future::pending::<&'static str>)));
+    let router = layers(Router::new().route("/", get(std::future::pending::<&'static str>)), Router::new());
     let answer = ask(router, Request::get("/").body(Body::empty()).unwrap()).await;
     assert_problem(&answer, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(answer.body["title"], json!("Request timeout"));

@@ -19,7 +19,7 @@ mod webhook;
 pub use cluster::{Cluster, Output, cluster};
 pub use namespace::Namespace;
 pub use operator::Operator;
-pub use receiver::{Receiver, Request};
+pub use receiver::{Receiver, Request, verify};
 pub use standalone::Standalone;
 pub use webhook::webhook;
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use hookwright_testbed::{Folder, Output, Process, Signal};
 
 use serde_json::Value;
@@ -56,6 +56,22 @@ impl Operator {
         let url = format!("{}{path}?namespace={}", self.url, namespace.name());
         let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap();
         answer.json().await.unwrap()
+    }
+
+    /// Calls its API, and tells what the answer was: null where it has no body.
+    pub async fn call(
+        &self,
+        namespace: &Namespace<'_>,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (StatusCode, Value) {
+        let url = format!("{}{path}?namespace={}", self.url, namespace.name());
+        let request = reqwest::Client::new().request(method, url);
+        let request = body.map_or(request.try_clone().unwrap(), |body| request.json(body));
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
     }
 
     /// Runs another one on the same data, which must end by itself.

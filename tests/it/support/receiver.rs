@@ -8,7 +8,9 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
+use sha2::Sha256;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use super::DEADLINE;
@@ -36,6 +38,18 @@ impl Request {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+}
+
+/// Checks a request as a receiver would that knows nothing of our code.
+pub fn verify(request: &Request, secret: &str) {
+    let timestamp = request.headers["x-pcf-timestamp"].to_str().unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(timestamp.as_bytes());
+    mac.update(b".");
+    mac.update(&request.body);
+    let hex = request.headers["x-pcf-signature"].to_str().unwrap().strip_prefix("sha256=").unwrap();
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    mac.verify_slice(&(0..hex.len()).step_by(2).map(byte).collect::<Vec<_>>()).unwrap();
 }
 
 /// A receiver on loopback that keeps all requests. It goes with the test's runtime, or when it is dropped.

@@ -1,0 +1,293 @@
+//! What a request says of a webhook, as a change of the custom resource's spec.
+//!
+//! ```text
+//! body ─ read ─► Change (merge patch of the spec, signing key) ─ apply ─► WebhookSpec ─ check ─► valid
+//! ```
+//!
+//! A new webhook is a change of nothing. Everything that is wrong is told by the pointer that the
+//! caller used.
+
+use hookwright_engine::id::WebhookId;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::places;
+use crate::api::error::Problem;
+use crate::crd::endpoint;
+use crate::crd::secret::{Secrets, Unresolved};
+use crate::crd::{Webhook, WebhookSpec, has_webhook_field};
+
+const HEADERS: &str = "/request/headers";
+const EXPRESSIONS: &str = "/filters/expressions";
+const SECRET: &str = "/config/secret";
+
+/// A change of a webhook.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// A merge patch (RFC 7396) of the spec, with headers by name.
+    patch: Value,
+    /// A new signing key.
+    pub(super) key: Option<SecretString>,
+    /// Where the body has what it says: paths of the spec, with their pointers.
+    said: Vec<(String, String)>,
+    errors: Vec<(String, String)>,
+}
+
+impl Change {
+    /// Reads a body.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
+        let body: Value = serde_json::from_slice(body)?;
+        if !body.is_object() {
+            return Err(Problem::field("", "must be an object"));
+        }
+        let mut change = Self { patch: json!({}), ..Self::default() };
+        change.walk("", body);
+        if change.errors.is_empty() { Ok(change) } else { Err(Problem::fields(change.errors)) }
+    }
+
+    fn walk(&mut self, pointer: &str, value: Value) {
+        match value {
+            Value::String(key) if pointer == SECRET => self.key = Some(key.into()),
+            _ if pointer == SECRET => self.wrong(pointer, "must be text"),
+            Value::Null if !pointer.is_empty() => self.remove(pointer),
+            Value::Object(headers) if places::of_resource(pointer).as_deref() == Some(HEADERS) => {
+                let headers = headers.into_iter().map(|(name, value)| self.header(name, value)).collect();
+                self.set(pointer, HEADERS, Value::Object(headers));
+            }
+            Value::Object(fields) if !fields.is_empty() => {
+                for (name, value) in fields {
+                    self.walk(&format!("{pointer}/{}", escaped(&name)), value);
+                }
+            }
+            // Says nothing, where fields may be.
+            Value::Object(_) if pointer.is_empty() || places::exists(pointer) => {}
+            value => self.leaf(pointer, value),
+        }
+    }
+
+    fn remove(&mut self, pointer: &str) {
+        let places = places::inside(pointer);
+        if !places::holds(pointer) && !places.iter().any(|path| has_webhook_field(path)) {
+            return self.wrong(pointer, "there is no such field");
+        }
+        for path in places.into_iter().filter(|path| has_webhook_field(path)) {
+            self.set(pointer, &path, Value::Null);
+        }
+    }
+
+    fn leaf(&mut self, pointer: &str, value: Value) {
+        let Some(path) = places::of_resource(pointer) else {
+            return self.wrong(pointer, "there is no such field");
+        };
+        let converted = match (path.as_str(), value) {
+            ("/suspend", Value::Bool(active)) => Ok(Value::Bool(!active)),
+            ("/suspend", _) => Err("must be true or false"),
+            (HEADERS, _) => Err("must be an object of names and values"),
+            (places::BACKOFF, factor) => percent(&factor).ok_or("must be a number such as 2.0"),
+            (EXPRESSIONS, Value::Array(texts)) => Ok(texts.into_iter().enumerate().map(expression).collect()),
+            // Verifying certificates is all that a version without this field does.
+            ("/tls/insecureSkipVerify", Value::Bool(false)) if !has_webhook_field(&path) => return,
+            (_, value) => Ok(value),
+        };
+        match converted {
+            Ok(value) => self.set(pointer, &path, value),
+            Err(detail) => self.wrong(pointer, detail),
+        }
+    }
+
+    fn header(&mut self, name: String, value: Value) -> (String, Value) {
+        let item = match value {
+            Value::Null => Value::Null,
+            Value::String(value) => json!({ "name": name, "value": value, "valueFrom": null }),
+            Value::Object(mut fields) if fields.len() == 1 && fields.contains_key("value_from") => {
+                let mut source = fields.remove("value_from").unwrap_or_default();
+                if let Some(reference) = source.as_object_mut().and_then(|it| it.remove("secret_key_ref")) {
+                    source["secretKeyRef"] = reference;
+                }
+                json!({ "name": name, "value": null, "valueFrom": source })
+            }
+            _ => {
+                let detail = "must be text, or {\"value_from\": {\"secret_key_ref\": {\"name\", \"key\"}}}";
+                self.wrong(&header_pointer(&name), detail);
+                Value::Null
+            }
+        };
+        (name, item)
+    }
+
+    /// Sets a field of the patch, unless the body says something else of it elsewhere.
+    fn set(&mut self, pointer: &str, path: &str, value: Value) {
+        if !has_webhook_field(path) {
+            let known = if places::exists(pointer) {
+                "is not supported by this version"
+            } else {
+                "there is no such field"
+            };
+            return self.wrong(pointer, known);
+        }
+        let before = self.said.iter().find(|(said, at)| said == path && at != pointer);
+        let slot = slot(&mut self.patch, path);
+        if let Some((_, at)) = before
+            && !slot.is_null()
+            && *slot != value
+        {
+            let detail = format!("says something else than {at}");
+            return self.wrong(pointer, detail);
+        }
+        *slot = value;
+        self.said.push((path.to_owned(), pointer.to_owned()));
+    }
+
+    fn wrong(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.errors.push((pointer.to_owned(), detail.into()));
+    }
+
+    /// The spec after this change, in so far as its types say.
+    pub(super) fn apply(&self, spec: Option<&WebhookSpec>) -> Result<WebhookSpec, Problem> {
+        let mut changed = spec.map_or(Ok(json!({})), serde_json::to_value)?;
+        headers_by_name(&mut changed);
+        merge(&mut changed, &self.patch);
+        headers_in_a_list(&mut changed);
+        if changed.get("events").is_none() {
+            return Err(Problem::field("/events", "is required"));
+        }
+        let headers = header_names(&changed);
+        serde_path_to_error::deserialize(changed).map_err(|error| {
+            let pointer = self.pointer(&error.path().to_string(), &headers);
+            Problem::field(&pointer, error.inner().to_string())
+        })
+    }
+
+    /// Refuses a webhook that the one door would not let in.
+    pub(super) fn check(&self, webhook: &Webhook) -> Result<(), Problem> {
+        let id = WebhookId::from_uid(Uuid::nil());
+        let mut secrets = Secrets::new();
+        if let Some(key) = &self.key {
+            secrets.insert(webhook.signing_key(), key.clone());
+        }
+        match webhook.endpoint(id, &secrets, None).receiver {
+            Err(endpoint::Problem::Unresolved(Unresolved::Unusable { key, detail, .. }))
+                if key == webhook.signing_key() =>
+            {
+                Err(Problem::field(SECRET, detail))
+            }
+            Err(endpoint::Problem::Invalid(endpoint::Invalid(errors))) => {
+                let pointer = |field: &str| self.place(webhook, field);
+                Err(Problem::fields(errors.into_iter().map(|error| (pointer(&error.field), error.detail))))
+            }
+            // Whether its Secrets are there is seen, and said, where they are read.
+            Err(endpoint::Problem::Unresolved(_)) | Ok(_) => Ok(()),
+        }
+    }
+
+    /// Where the body has a field of the object, or would have it.
+    pub(super) fn place(&self, webhook: &Webhook, field: &str) -> String {
+        let headers = webhook.spec.request.iter().flat_map(|request| &request.headers);
+        let names: Vec<_> = headers.map(|header| header.name.clone()).collect();
+        self.pointer(field, &names)
+    }
+
+    fn pointer(&self, field: &str, headers: &[String]) -> String {
+        let field = field.trim_start_matches('.');
+        let field = field
+            .strip_prefix("spec")
+            .filter(|rest| !rest.starts_with(char::is_alphanumeric))
+            .unwrap_or(field);
+        let parts = field.split(['.', '[', ']', '/']).filter(|part| !part.is_empty());
+        let path: String = parts.flat_map(|part| ["/", part]).collect();
+        if path.is_empty() {
+            return "/url".to_owned(); // The one rule of the whole spec: where to send.
+        }
+        let index = path.strip_prefix(HEADERS).and_then(|rest| rest.split('/').nth(1));
+        if let Some(name) = index.and_then(|index| headers.get(index.parse::<usize>().ok()?)) {
+            return header_pointer(name);
+        }
+        if places::is_in(&path, EXPRESSIONS) {
+            return path.trim_end_matches("/cel").to_owned();
+        }
+        let said = self.said.iter().filter(|(said, _)| places::is_in(&path, said));
+        match said.max_by_key(|(said, _)| said.len()) {
+            Some((said, pointer)) => format!("{pointer}{}", places::of_api(&path[said.len()..])),
+            None => places::of_api(&path),
+        }
+    }
+}
+
+/// RFC 7396.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    if let Value::Object(target) = target {
+        for (name, value) in fields {
+            if value.is_null() {
+                target.remove(name);
+            } else {
+                merge(target.entry(name).or_insert(Value::Null), value);
+            }
+        }
+    }
+}
+
+/// The place in a document of objects, made where it is missing.
+fn slot<'a>(document: &'a mut Value, path: &str) -> &'a mut Value {
+    path.split('/').skip(1).fold(document, |object, name| {
+        if !object.is_object() {
+            *object = json!({});
+        }
+        &mut object[name]
+    })
+}
+
+fn headers_by_name(spec: &mut Value) {
+    if let Some(headers) = spec.pointer_mut(HEADERS)
+        && let Value::Array(list) = headers.take()
+    {
+        let named = |item: Value| (item["name"].as_str().unwrap_or_default().to_owned(), item);
+        *headers = Value::Object(list.into_iter().map(named).collect::<Map<_, _>>());
+    }
+}
+
+fn headers_in_a_list(spec: &mut Value) {
+    if let Some(headers) = spec.pointer_mut(HEADERS)
+        && let Value::Object(named) = headers.take()
+    {
+        *headers = named.into_iter().map(|(_, item)| item).collect();
+    }
+}
+
+fn header_names(spec: &Value) -> Vec<String> {
+    let list = spec.pointer(HEADERS).and_then(Value::as_array).into_iter().flatten();
+    list.map(|item| item["name"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+fn header_pointer(name: &str) -> String {
+    format!("/config/headers/{}", escaped(name))
+}
+
+/// One step of a JSON pointer (RFC 6901).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn expression((index, text): (usize, Value)) -> Value {
+    json!({ "name": format!("expression-{}", index + 1), "cel": text })
+}
+
+/// A factor as a percentage, where it is a whole one.
+fn percent(factor: &Value) -> Option<Value> {
+    let percent = factor.as_f64()? * 100.0;
+    let whole = percent.round();
+    let exact = (percent - whole).abs() < 1e-6 && (0.0..1e9).contains(&whole);
+    // Checked just now.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    exact.then(|| Value::from(whole as u64))
+}
+
+#[cfg(test)]
+mod tests;

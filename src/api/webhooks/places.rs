@@ -1,0 +1,142 @@
+//! Where the fields of a webhook are in the REST API, and where in the custom resource. Where this
+//! table says nothing, they are in the same place under the same name, in the other's case.
+
+/// Pointers of the API beside paths of the resource, the narrower first.
+const PLACES: [(&str, &str); 14] = [
+    ("/active", "/suspend"),
+    ("/config/content_type", "/request/contentType"),
+    ("/config/headers", "/request/headers"),
+    ("/config/insecure_ssl", "/tls/insecureSkipVerify"),
+    ("/config/batch/max_wait_ms", "/batch/maxWaitMilliseconds"),
+    ("/config/batch", "/batch"),
+    ("/retry_policy/backoff_rate", BACKOFF),
+    ("/retry_policy/intervals", "/retry/intervalsSeconds"),
+    ("/retry_policy/timeout", "/timeouts/requestSeconds"),
+    ("/retry_policy", "/retry"),
+    ("/config/retry/backoff_rate", BACKOFF),
+    ("/config/retry/intervals", "/retry/intervalsSeconds"),
+    ("/config/retry", "/retry"),
+    ("/filters/user_ids", "/filters/userIDs"),
+];
+
+/// A factor in the API, and a percentage in the resource.
+pub(super) const BACKOFF: &str = "/retry/backoffRatePercent";
+
+/// Fields of the resource that the API has under other names only.
+const RENAMED: [&str; 4] = ["/suspend", "/request", "/retry", "/batch"];
+
+/// Where the resource has what the API has at `pointer`. `None`: the API has no such field.
+pub(super) fn of_resource(pointer: &str) -> Option<String> {
+    if pointer.contains(|c: char| c.is_ascii_uppercase()) {
+        return None; // The resource's own way of writing it, perhaps.
+    }
+    if let Some((from, to)) = PLACES.iter().find(|(from, _)| is_in(pointer, from)) {
+        return Some(format!("{to}{}", camel(&pointer[from.len()..])));
+    }
+    let elsewhere = RENAMED.iter().any(|renamed| is_in(pointer, renamed));
+    (!elsewhere && !is_in(pointer, "/config")).then(|| camel(pointer))
+}
+
+/// What the resource has of all that the API has inside of `pointer`.
+pub(super) fn inside(pointer: &str) -> Vec<String> {
+    let mut places: Vec<_> = of_resource(pointer).into_iter().collect();
+    // An alias of `retry_policy`: what is not shown in `config` is not removed with it either.
+    let shown = |from: &str| !is_in(from, "/config/retry") || is_in(pointer, "/config/retry");
+    let inner = PLACES.iter().filter(|(from, _)| is_in(from, pointer) && shown(from));
+    places.extend(inner.map(|(_, to)| (*to).to_owned()));
+    places
+}
+
+/// Where the API has what the resource has at `path`.
+pub(super) fn of_api(path: &str) -> String {
+    match PLACES.iter().find(|(_, to)| is_in(path, to)) {
+        Some((from, to)) => format!("{from}{}", snake(&path[to.len()..])),
+        None => snake(path),
+    }
+}
+
+/// Whether the API has something at `pointer`, or inside of it.
+pub(super) fn holds(pointer: &str) -> bool {
+    PLACES.iter().any(|(from, _)| is_in(from, pointer))
+}
+
+/// Whether the API has something at `pointer`, or around or inside of it.
+pub(super) fn exists(pointer: &str) -> bool {
+    holds(pointer) || PLACES.iter().any(|(from, _)| is_in(pointer, from))
+}
+
+/// Whether a pointer is that of something, or of something inside of it.
+pub(super) fn is_in(pointer: &str, outer: &str) -> bool {
+    pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn camel(snake: &str) -> String {
+    let mut camel = String::with_capacity(snake.len());
+    let mut upper = false;
+    for c in snake.chars() {
+        if c == '_' {
+            upper = true;
+        } else {
+            camel.push(if std::mem::take(&mut upper) { c.to_ascii_uppercase() } else { c });
+        }
+    }
+    camel
+}
+
+fn snake(camel: &str) -> String {
+    let mut snake = String::with_capacity(camel.len() + 8);
+    for c in camel.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_has_one_place_here_and_one_there() {
+        for (api, resource) in [
+            ("/url", "/url"),
+            ("/active", "/suspend"),
+            ("/config/headers", "/request/headers"),
+            ("/config/batch/max_wait_ms", "/batch/maxWaitMilliseconds"),
+            ("/config/batch/max_size", "/batch/maxSize"),
+            ("/retry_policy/max_attempts", "/retry/maxAttempts"),
+            ("/retry_policy/max_interval_seconds", "/retry/maxIntervalSeconds"),
+            ("/retry_policy/timeout", "/timeouts/requestSeconds"),
+            ("/timeouts/connect_seconds", "/timeouts/connectSeconds"),
+            ("/filters/resource_types/0", "/filters/resourceTypes/0"),
+            ("/filters/user_ids", "/filters/userIDs"),
+            ("/signing/rotation/overlap_seconds", "/signing/rotation/overlapSeconds"),
+            ("/url_from/secret_key_ref/name", "/urlFrom/secretKeyRef/name"),
+        ] {
+            assert_eq!(of_resource(api).as_deref(), Some(resource));
+            assert_eq!(of_api(resource), api);
+        }
+        assert_eq!(of_resource("/config/retry/max_attempts").as_deref(), Some("/retry/maxAttempts"));
+        for unknown in ["/suspend", "/retry/max_attempts", "/config/x", "/config/signing"] {
+            assert_eq!(of_resource(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn what_is_removed_whole_is_removed_everywhere() {
+        assert_eq!(
+            inside("/retry_policy"),
+            [
+                "/retry",
+                "/retry/backoffRatePercent",
+                "/retry/intervalsSeconds",
+                "/timeouts/requestSeconds",
+                "/retry"
+            ]
+        );
+        assert!(inside("/config").contains(&"/request/headers".to_owned()));
+        assert!(!inside("/config").contains(&"/retry".to_owned()));
+    }
+}
