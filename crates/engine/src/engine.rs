@@ -14,7 +14,7 @@ use crate::attempt::{Attempt, Verdict};
 use crate::breaker::Circuit;
 use crate::command::{Command, Page};
 use crate::delivery::{Pending, Record, State};
-use crate::endpoint::{Endpoint, Hold, Receiver};
+use crate::endpoint::{Endpoint, Receiver};
 use crate::id::{DeliveryId, WebhookId};
 use crate::time::Time;
 
@@ -176,12 +176,6 @@ impl Engine {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
-    }
-
-    /// Why nothing is sent to a webhook, if so. `None` for an unknown webhook, too.
-    #[must_use]
-    pub fn hold(&self, webhook: WebhookId) -> Option<Hold> {
-        self.queues.get(&webhook)?.receiver().err()
     }
 
     fn upsert(&mut self, endpoint: Arc<Endpoint>, now: Time, effects: &mut Vec<Effect>) {
