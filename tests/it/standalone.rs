@@ -107,15 +107,21 @@ async fn held_back() -> (Receiver, watch::Sender<bool>) {
     (receiver, let_go)
 }
 
-#[tokio::test]
-async fn a_request_under_way_ends_before_the_process_does() {
-    let (receiver, let_go) = held_back().await;
-    let files = [("orders.yaml", &*signed("orders", &receiver, json!({}))), ("key.yaml", SECRET)];
+/// A process that has been told to end, with one request to this receiver under way.
+async fn told_to_end_amid_a_request(receiver: &Receiver) -> Standalone {
+    let files = [("orders.yaml", &*signed("orders", receiver, json!({}))), ("key.yaml", SECRET)];
     let mut standalone = Standalone::start(&files, &["--log-level", "info"]).await;
     standalone.publish(&json!({ "id": "evt_1", "type": "a.b", "data": {} })).await;
     receiver.requests(1).await;
     standalone.terminate();
     standalone.prints("told to end").await;
+    standalone
+}
+
+#[tokio::test]
+async fn a_request_under_way_ends_before_the_process_does() {
+    let (receiver, let_go) = held_back().await;
+    let mut standalone = told_to_end_amid_a_request(&receiver).await;
     assert_eq!(standalone.ready().await, StatusCode::SERVICE_UNAVAILABLE);
     let_go.send_replace(true);
     let (status, printed) = standalone.ended().await;
@@ -125,12 +131,7 @@ async fn a_request_under_way_ends_before_the_process_does() {
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once_and_loses_nothing() {
     let (receiver, let_go) = held_back().await;
-    let files = [("orders.yaml", &*signed("orders", &receiver, json!({}))), ("key.yaml", SECRET)];
-    let mut standalone = Standalone::start(&files, &["--log-level", "info"]).await;
-    standalone.publish(&json!({ "id": "evt_1", "type": "a.b", "data": {} })).await;
-    receiver.requests(1).await;
-    standalone.terminate();
-    standalone.prints("told to end").await;
+    let mut standalone = told_to_end_amid_a_request(&receiver).await;
     standalone.terminate();
     let (status, printed) = standalone.ended().await;
     assert_eq!(status.code(), Some(1));
