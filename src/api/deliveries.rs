@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::error::{Kind, Problem};
-use super::query::{Limit, Namespace, Parameters, Scope};
+use super::query::{Call, Limit, Namespace};
 use crate::store::{Delivery, Query};
 
 /// A delivery.
@@ -124,8 +124,6 @@ pub(super) struct Page {
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     #[serde(default)]
-    namespace: Namespace,
-    #[serde(default)]
     limit: Limit,
     cursor: Option<String>,
     delivered: Option<bool>,
@@ -167,10 +165,10 @@ fn wrong(parameter: &str, detail: impl std::fmt::Display) -> Problem {
 pub(super) async fn list(
     State(api): State<Api>,
     Path(webhook): Path<String>,
-    Parameters(filter): Parameters<Filter>,
+    Call { namespace, parameters }: Call<Filter>,
 ) -> Result<Json<Page>, Problem> {
-    let query = filter.query()?;
-    let webhook = api.webhook(&Scope { namespace: filter.namespace }, &webhook)?.id;
+    let query = parameters.query()?;
+    let webhook = api.webhook(&namespace, &webhook)?.id;
     let wanted = query.limit - 1;
     let mut found = api.store.deliveries(webhook, query).await?;
     let more = found.len() > wanted;
@@ -191,9 +189,9 @@ pub(super) struct Detailed {
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
 ) -> Result<Json<Detailed>, Problem> {
-    let delivery = find(&api, &scope, &id).await?;
+    let delivery = find(&api, &namespace, &id).await?;
     let attempts = api.store.attempts(delivery.id).await?;
     let history = attempts.into_iter().map(AttemptView::from).collect();
     Ok(Json(Detailed { delivery: DeliveryView::from(&delivery), history }))
@@ -203,18 +201,18 @@ pub(super) async fn show(
 pub(super) async fn retry(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
 ) -> Result<(StatusCode, Json<DeliveryView>), Problem> {
-    let delivery = find(&api, &scope, &id).await?;
+    let delivery = find(&api, &namespace, &id).await?;
     let retried = api.store.retry(delivery.id).await?.ok_or_else(|| unknown(delivery.id))?;
     Ok((StatusCode::ACCEPTED, Json(DeliveryView::from(&retried))))
 }
 
 /// The delivery, if the namespace has it.
-async fn find(api: &Api, scope: &Scope, id: &str) -> Result<Delivery, Problem> {
+async fn find(api: &Api, namespace: &Namespace, id: &str) -> Result<Delivery, Problem> {
     let id: DeliveryId = id.parse().map_err(|error| not_found(&error))?;
     let found = api.store.delivery(id).await?;
-    found.filter(|found| *found.namespace == *scope.namespace.as_str()).ok_or_else(|| unknown(id))
+    found.filter(|found| *found.namespace == *namespace.as_str()).ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: DeliveryId) -> Problem {

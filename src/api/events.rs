@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::{Kind, Problem};
-use super::query::{Parameters, Scope};
+use super::query::{Call, Namespace};
 use super::{Api, body};
 use crate::store::Receipt;
 
@@ -40,11 +40,11 @@ impl From<Receipt> for Accepted {
 /// `POST /v1/events`
 pub(super) async fn publish(
     State(api): State<Api>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let accepted = match body::read(request, api.max_event_bytes).await {
-        Ok(event) => accept(&api, &scope, &event).await,
+        Ok(event) => accept(&api, &namespace, &event).await,
         Err(problem) => Err(problem),
     };
     count(&api, &accepted);
@@ -72,7 +72,7 @@ pub(super) struct Results {
 /// accepted already are recognised by their ids.
 pub(super) async fn publish_batch(
     State(api): State<Api>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
     request: Request,
 ) -> Result<(StatusCode, Json<Results>), Problem> {
     let body = body::read(request, MAX_BATCH_BYTES).await?;
@@ -82,7 +82,7 @@ pub(super) async fn publish_batch(
         return Err(Problem::field("/events", detail));
     }
     // All at once: they become durable together, with few writes to the disk.
-    let accepting = events.iter().map(|event| accept(&api, &scope, event.get().as_bytes()));
+    let accepting = events.iter().map(|event| accept(&api, &namespace, event.get().as_bytes()));
     let accepted = future::join_all(accepting).await;
     let mut results = Vec::with_capacity(accepted.len());
     let mut unjudged = 0;
@@ -104,14 +104,14 @@ pub(super) async fn publish_batch(
 }
 
 /// Checks one event and makes it durable.
-async fn accept(api: &Api, scope: &Scope, event: &[u8]) -> Result<Accepted, Problem> {
+async fn accept(api: &Api, namespace: &Namespace, event: &[u8]) -> Result<Accepted, Problem> {
     if event.len() > api.max_event_bytes {
         let detail = format!("an event may have at most {} bytes, not {}", api.max_event_bytes, event.len());
         return Err(Problem::new(Kind::TooLarge, detail));
     }
     let draft = Draft::parse(event)?;
     api.ready()?;
-    Ok(api.delivery.publish(scope.namespace.as_str(), draft).await?.into())
+    Ok(api.delivery.publish(namespace.as_str(), draft).await?.into())
 }
 
 fn count(api: &Api, accepted: &Result<Accepted, Problem>) {

@@ -6,6 +6,7 @@
 //! There is no authentication yet, so it listens on loopback unless told otherwise, and refuses
 //! what a web page of another origin sends from a browser on the same machine.
 
+pub mod auth;
 mod body;
 mod deliveries;
 pub mod error;
@@ -13,6 +14,7 @@ mod event_types;
 mod events;
 mod health;
 mod query;
+mod route;
 pub mod server;
 pub mod webhooks;
 
@@ -21,18 +23,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::metrics::Metrics;
 use crate::{delivery, store};
+use auth::{Access, Gate, Resource, Verb};
 use error::{Kind, Problem};
+pub use route::Route;
 use webhooks::catalog::Catalog;
 
 /// How long a request may take, its body included.
@@ -45,6 +47,8 @@ pub struct Api {
     pub delivery: delivery::Handle,
     /// Knows what became of them.
     pub store: store::Handle,
+    /// Lets callers in.
+    pub gate: Gate,
     /// Keeps the webhooks.
     pub catalog: Arc<dyn Catalog>,
     /// Counts events.
@@ -56,26 +60,9 @@ pub struct Api {
 }
 
 impl Api {
-    /// All routes.
+    /// Serves all routes.
     pub fn router(self) -> Router {
-        let routes = Router::new()
-            .route("/v1/events", post(events::publish))
-            .route("/v1/events/batch", post(events::publish_batch))
-            .route("/v1/event-types", get(event_types::list))
-            .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
-            .route("/v1/webhooks/{id}", get(webhooks::show).patch(webhooks::patch).delete(webhooks::delete))
-            .route("/v1/webhooks/{id}/secret/rotate", post(webhooks::rotate))
-            .route("/v1/webhooks/{id}/deliveries", get(deliveries::list))
-            .route("/v1/webhooks/deliveries/{id}", get(deliveries::show))
-            .route("/v1/webhooks/deliveries/{id}/retry", post(deliveries::retry))
-            .route("/healthz", get(health::alive))
-            .route("/readyz", get(health::ready))
-            .route("/metrics", get(health::metrics))
-            .route("/metrics/webhooks", get(health::webhooks))
-            .with_state(self.clone());
-        let waiting =
-            Router::new().route("/v1/webhooks/{id}/test", post(webhooks::trial::send)).with_state(self);
-        layers(routes, waiting)
+        layers(route::router(routes(), self))
     }
 
     /// Whether events are taken, or why not.
@@ -90,12 +77,43 @@ impl Api {
     }
 }
 
-/// What guards every route, and explains what no handler answers. Those that are `waiting` for a
-/// receiver bound their time themselves.
-fn layers(routes: Router, waiting: Router) -> Router {
+/// Everything that can be called.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    use Access::{Anybody, Known, Namespaced, Path};
+    use Resource::{WebhookDeliveries, WebhookEvents, Webhooks};
+    use Verb::{Create, Delete, Get, List, Patch};
+    vec![
+        Route::post("/v1/events", Namespaced(Create, WebhookEvents), events::publish),
+        Route::post("/v1/events/batch", Namespaced(Create, WebhookEvents), events::publish_batch),
+        Route::get("/v1/event-types", Known, event_types::list),
+        Route::get("/v1/webhooks", Namespaced(List, Webhooks), webhooks::list),
+        Route::post("/v1/webhooks", Namespaced(Create, Webhooks), webhooks::create),
+        Route::get("/v1/webhooks/{id}", Namespaced(Get, Webhooks), webhooks::show),
+        Route::patch("/v1/webhooks/{id}", Namespaced(Patch, Webhooks), webhooks::patch),
+        Route::delete("/v1/webhooks/{id}", Namespaced(Delete, Webhooks), webhooks::delete),
+        // As a patch may replace the signing key, too.
+        Route::post("/v1/webhooks/{id}/secret/rotate", Namespaced(Patch, Webhooks), webhooks::rotate),
+        // As a `WebhookDelivery` that somebody creates is sent, too.
+        Route::post("/v1/webhooks/{id}/test", Namespaced(Create, WebhookDeliveries), webhooks::trial::send)
+            .with_own_timeout(),
+        Route::get("/v1/webhooks/{id}/deliveries", Namespaced(List, WebhookDeliveries), deliveries::list),
+        Route::get("/v1/webhooks/deliveries/{id}", Namespaced(Get, WebhookDeliveries), deliveries::show),
+        Route::post(
+            "/v1/webhooks/deliveries/{id}/retry",
+            Namespaced(Patch, WebhookDeliveries),
+            deliveries::retry,
+        ),
+        Route::get("/metrics", Path, health::metrics),
+        Route::get("/metrics/webhooks", Path, health::webhooks),
+        Route::get("/healthz", Anybody, health::alive),
+        Route::get("/readyz", Anybody, health::ready),
+    ]
+}
+
+/// What is around all routes, and explains what no handler answers.
+fn layers(routes: Router) -> Router {
     routes
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .merge(waiting)
         .layer(CsrfLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(explain))

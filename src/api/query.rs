@@ -2,35 +2,77 @@
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
+use super::auth::Admitted;
 use super::error::{Kind, Problem};
 
-/// The query of a request.
+/// A call that was let in, with parameters of its own beside `namespace`.
 #[derive(Debug)]
-pub(super) struct Parameters<T>(pub T);
+pub(super) struct Call<T = Nothing> {
+    /// What it acts on, with the right to.
+    pub(super) namespace: Namespace,
+    /// The rest of its query.
+    pub(super) parameters: T,
+}
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+/// No further parameters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Call<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(parameters) = Query::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection: QueryRejection| Problem::new(Kind::InvalidField, rejection.body_text()))?;
-        Ok(Self(parameters))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(admitted) = parts.extensions.get::<Admitted>() else {
+            tracing::error!(path = parts.uri.path(), "a handler asks for a right that its route does not");
+            return Err(Problem::new(Kind::Internal, "this is a defect of Hookwright"));
+        };
+        let namespace = admitted.namespace().clone();
+        let invalid = |rejection: QueryRejection| Problem::new(Kind::InvalidField, rejection.body_text());
+        let Query(parameters) = Query::try_from_uri(&without_namespace(&parts.uri)).map_err(invalid)?;
+        Ok(Self { namespace, parameters })
     }
 }
 
-/// The namespace that a call acts on: `?namespace=`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct Namespace(String);
+/// The parameter that every call on a namespace has.
+const NAMESPACE: &str = "namespace";
+
+fn without_namespace(uri: &Uri) -> Uri {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let others = query.filter(|(name, _)| name != NAMESPACE);
+    let others = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+    // What was encoded just now is a URI.
+    format!("/?{others}").parse().unwrap_or_default()
+}
+
+/// The namespace that a call acts on: that of `?namespace=`, else the caller's own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Namespace(String);
 
 impl Namespace {
-    pub(super) fn as_str(&self) -> &str {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The namespace that a query names.
+    pub(super) fn of(uri: &Uri) -> Result<Option<Self>, Problem> {
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let mut named = query.filter(|(name, _)| name == NAMESPACE);
+        let invalid =
+            |detail| Problem::new(Kind::InvalidField, format!("query parameter namespace: {detail}"));
+        match (named.next(), named.next()) {
+            (None, _) => Ok(None),
+            (Some((_, name)), None) => name.into_owned().try_into().map(Some).map_err(invalid),
+            (Some(_), Some(_)) => Err(invalid("is there more than once".to_owned())),
+        }
     }
 }
 
@@ -50,14 +92,6 @@ impl TryFrom<String> for Namespace {
         }
         Err("a namespace is 1 to 63 characters of a-z 0-9 -".to_owned())
     }
-}
-
-/// The query of calls that take nothing but a namespace.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Scope {
-    #[serde(default)]
-    pub(super) namespace: Namespace,
 }
 
 /// Entries listed where the caller does not say how many.

@@ -14,6 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
+use crate::api::auth::Gate;
 use crate::api::webhooks::catalog::Catalog;
 use crate::api::{Api, server};
 use crate::clock::Clock;
@@ -89,7 +90,8 @@ impl Core {
             closing: CancellationToken::new(),
         };
         let stopping = core.stopping.clone();
-        let api = Api { delivery, store, catalog, metrics, max_event_bytes, stopping };
+        let gate = Gate::Open;
+        let api = Api { delivery, store, gate, catalog, metrics, max_event_bytes, stopping };
         core.work(|shutdown| async { Ok(driver.run(shutdown).await?) });
         core.observe(|shutdown| server::serve(listener, api.router(), shutdown, API_GRACE));
         core.announce(address);

@@ -36,6 +36,15 @@ fn only_the_transport_connects_and_only_the_store_opens_the_database() {
 }
 
 #[test]
+fn no_route_is_made_beside_the_table_that_says_who_may() {
+    let mut files = sources("src/api");
+    files.retain(|file| {
+        !file.starts_with(root().join("src/api/tests")) && !file.ends_with("src/api/route.rs")
+    });
+    assert_named_nowhere(&files, &["routing", "axum::routing"]);
+}
+
+#[test]
 fn every_file_fits_the_head() {
     let mut files = sources("src");
     files.extend(sources("crates"));

@@ -24,6 +24,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::Api;
+use super::auth::Gate;
 use crate::clock::{self, Clock};
 use crate::delivery::{self, Driver, What};
 use crate::metrics::Metrics;
@@ -99,6 +100,7 @@ impl Bench {
             api: Api {
                 delivery,
                 store,
+                gate: Gate::Open,
                 catalog: Arc::new(shelf().1),
                 metrics,
                 max_event_bytes: 1024,

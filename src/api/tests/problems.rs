@@ -7,7 +7,9 @@ use axum::routing::get;
 use serde_json::json;
 
 use super::{Answered, Bench, EVENT, ask};
-use crate::api::layers;
+use crate::api::auth::Access;
+use crate::api::query::Call;
+use crate::api::{Route, layers, route};
 
 fn assert_problem(answer: &Answered, status: StatusCode) {
     assert_eq!(answer.status, status, "{}", answer.body);
@@ -61,7 +63,7 @@ async fn a_panic_is_answered_and_hides_its_message() {
     async fn defect() -> &'static str {
         panic!("a secret")
     }
-    let router = layers(Router::new().route("/", get(defect)), Router::new());
+    let router = layers(Router::new().route("/", get(defect)));
     let answer = ask(router, Request::get("/").body(Body::empty()).unwrap()).await;
     assert_problem(&answer, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(!answer.body.to_string().contains("a secret"));
@@ -69,8 +71,19 @@ async fn a_panic_is_answered_and_hides_its_message() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_takes_too_long_is_given_up() {
-    let router = layers(Router::new().route("/", get(std::future::pending::<&'static str>)), Router::new());
+    let pending = Route::get("/", Access::Anybody, std::future::pending::<&'static str>);
+    let router = layers(route::router(vec![pending], Bench::new().api));
     let answer = ask(router, Request::get("/").body(Body::empty()).unwrap()).await;
     assert_problem(&answer, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(answer.body["title"], json!("Request timeout"));
+}
+
+#[tokio::test]
+async fn a_handler_gets_no_namespace_on_a_route_that_asks_for_no_right() {
+    async fn careless(_: Call) -> &'static str {
+        "done"
+    }
+    let router = layers(route::router(vec![Route::get("/", Access::Known, careless)], Bench::new().api));
+    let answer = ask(router, Request::get("/?namespace=default").body(Body::empty()).unwrap()).await;
+    assert_problem(&answer, StatusCode::INTERNAL_SERVER_ERROR);
 }

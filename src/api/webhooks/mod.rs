@@ -26,7 +26,7 @@ use self::catalog::Error;
 use self::change::Change;
 use self::view::View;
 use super::error::{Kind, Problem};
-use super::query::{Limit, Namespace, Parameters, Scope};
+use super::query::{Call, Limit, Namespace};
 use super::{Api, body};
 use crate::crd::Webhook;
 
@@ -44,12 +44,12 @@ const NAME_LEN: usize = 10;
 /// `POST /v1/webhooks`
 pub(super) async fn create(
     State(api): State<Api>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
     request: Request,
 ) -> Result<(StatusCode, Json<View>), Problem> {
     let change = Change::read(&body::read(request, MAX_BYTES).await?)?;
     let mut webhook = Webhook::new(&generated_name(), change.apply(None)?);
-    webhook.metadata.namespace = Some(scope.namespace.as_str().to_owned());
+    webhook.metadata.namespace = Some(namespace.as_str().to_owned());
     change.check(&webhook)?;
     let key = match (&change.key, webhook.generates_signing_key()) {
         (Some(_), false) => {
@@ -74,8 +74,6 @@ pub(super) async fn create(
 #[serde(deny_unknown_fields)]
 pub(super) struct Selection {
     #[serde(default)]
-    namespace: Namespace,
-    #[serde(default)]
     limit: Limit,
     cursor: Option<String>,
 }
@@ -92,9 +90,8 @@ pub(super) struct Listed {
 /// `GET /v1/webhooks`
 pub(super) async fn list(
     State(api): State<Api>,
-    Parameters(selection): Parameters<Selection>,
+    Call { namespace, parameters: Selection { limit, cursor } }: Call<Selection>,
 ) -> Result<Json<Listed>, Problem> {
-    let Selection { namespace, limit, cursor } = selection;
     let found = api.catalog.list(namespace.as_str(), limit.get(), cursor.as_deref()).await;
     let found = found.map_err(|error| error.problem(str::to_owned))?;
     let mut data = Vec::with_capacity(found.webhooks.len());
@@ -108,9 +105,9 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
 ) -> Result<Json<View>, Problem> {
-    let endpoint = api.webhook(&scope, &id)?;
+    let endpoint = api.webhook(&namespace, &id)?;
     Ok(Json(api.view(&api.object(&endpoint).await?).await?))
 }
 
@@ -118,10 +115,10 @@ pub(super) async fn show(
 pub(super) async fn patch(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
     request: Request,
 ) -> Result<Json<View>, Problem> {
-    let endpoint = api.webhook(&scope, &id)?;
+    let endpoint = api.webhook(&namespace, &id)?;
     let change = Change::read(&body::read(request, MAX_BYTES).await?)?;
     let changed = api.change(&endpoint, &change).await?;
     if let Some(key) = &change.key {
@@ -136,9 +133,9 @@ pub(super) async fn patch(
 pub(super) async fn delete(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
 ) -> Result<StatusCode, Problem> {
-    let endpoint = api.webhook(&scope, &id)?;
+    let endpoint = api.webhook(&namespace, &id)?;
     let object = api.object(&endpoint).await?;
     api.catalog.delete(&object).await.map_err(|error| error.problem(str::to_owned))?;
     api.follows(endpoint.id, |known| known.is_none()).await;
@@ -156,9 +153,9 @@ pub(super) struct Rotated {
 pub(super) async fn rotate(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
 ) -> Result<Json<Rotated>, Problem> {
-    let endpoint = api.webhook(&scope, &id)?;
+    let endpoint = api.webhook(&namespace, &id)?;
     let object = api.object(&endpoint).await?;
     let key = generated_key()?;
     api.set_key(&endpoint, &object, &key).await?;
@@ -167,10 +164,10 @@ pub(super) async fn rotate(
 
 impl Api {
     /// The webhook of this id, if the namespace has it.
-    pub(super) fn webhook(&self, scope: &Scope, id: &str) -> Result<Arc<Endpoint>, Problem> {
+    pub(super) fn webhook(&self, namespace: &Namespace, id: &str) -> Result<Arc<Endpoint>, Problem> {
         let id: WebhookId = id.parse().map_err(|error| Problem::new(Kind::NotFound, format!("{error}")))?;
         let found = self.delivery.webhook(id);
-        found.filter(|found| *found.namespace == *scope.namespace.as_str()).ok_or_else(|| unknown(id))
+        found.filter(|found| *found.namespace == *namespace.as_str()).ok_or_else(|| unknown(id))
     }
 
     /// The object of a webhook, and not that of another one that has its name by now.

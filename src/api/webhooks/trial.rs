@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::api::error::{Kind, Problem};
-use crate::api::query::{Parameters, Scope};
+use crate::api::query::Call;
 use crate::api::{Api, REQUEST_TIMEOUT, body};
 use crate::delivery::{Attempted, Change, What};
 
@@ -60,10 +60,10 @@ pub(in crate::api) struct Tried {
 pub(in crate::api) async fn send(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Parameters(scope): Parameters<Scope>,
+    Call { namespace, .. }: Call,
     request: Request,
 ) -> Result<Json<Tried>, Problem> {
-    let webhook = api.webhook(&scope, &id)?;
+    let webhook = api.webhook(&namespace, &id)?;
     let body = timeout(REQUEST_TIMEOUT, body::read(request, api.max_event_bytes)).await;
     let draft = draft(&body.map_err(|_| Problem::new(Kind::Timeout, "the body did not arrive in time"))??)?;
     api.ready()?;
