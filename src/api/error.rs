@@ -37,8 +37,6 @@ pub enum Kind {
     UnsupportedMediaType,
     /// A field is missing, unknown or wrong.
     InvalidField,
-    /// Not in this way of running.
-    NotImplemented,
     /// Our own fault.
     Internal,
     /// Not durable, so not accepted: try again later.
@@ -56,7 +54,6 @@ impl Kind {
             StatusCode::REQUEST_TIMEOUT => Self::Timeout,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
-            StatusCode::NOT_IMPLEMENTED => Self::NotImplemented,
             StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
             status if status.is_client_error() => Self::BadRequest,
             _ => Self::Internal,
@@ -74,7 +71,6 @@ impl Kind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidField => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -97,7 +93,6 @@ impl Kind {
                 ("https://hookwright.dev/problems/unsupported-media-type", "Unsupported media type")
             }
             Self::InvalidField => ("https://hookwright.dev/problems/invalid-field", "Invalid field"),
-            Self::NotImplemented => ("https://hookwright.dev/problems/not-implemented", "Not implemented"),
             Self::Internal => ("https://hookwright.dev/problems/internal", "Internal error"),
             Self::Unavailable => ("https://hookwright.dev/problems/unavailable", "Unavailable"),
         }
@@ -193,7 +188,6 @@ impl Problem {
             | Kind::NotFound
             | Kind::MethodNotAllowed
             | Kind::UnsupportedMediaType
-            | Kind::NotImplemented
             | Kind::InvalidField => Refusal::Invalid,
         }
     }

@@ -69,6 +69,7 @@ pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
         let standalone = Standalone::start(Options {
             folder,
             shelving,
+            kept: core.store.kept().await?,
             delivery: core.delivery.clone(),
             store: core.store.clone(),
             clock: core.clock.clone(),

@@ -1,50 +1,84 @@
-//! The webhooks of the REST API, as manifests in a folder: read there, and changed in the files.
-
-use std::fmt;
+//! The webhooks of the REST API without a cluster: those of the folder, which are changed there,
+//! and those that are kept in the database.
+//!
+//! ```text
+//! Shelf ── Request ──► Shelving, at the end of which standalone mode carries it out, one at a time
+//! Shelf ◄─ webhooks ── Shelving
+//! ```
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::manifest::Identity;
-use super::table::webhook_id;
 use crate::api::webhooks::catalog::{Catalog, Error, Page};
 use crate::crd::{Webhook, WebhookSpec};
 
-/// The webhooks that a folder holds, by namespace and name.
-#[derive(Clone, Debug)]
-pub struct Shelf(watch::Receiver<Vec<Webhook>>);
+/// How many changes may wait; further ones wait to wait.
+const MAX_WAITING: usize = 16;
 
-/// Where the webhooks of the folder are put for all to see.
+/// All webhooks, by namespace and name, and where to ask for changes of them.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    webhooks: watch::Receiver<Vec<Webhook>>,
+    requests: mpsc::Sender<Request>,
+}
+
+/// Where webhooks are put for all to see, and changes of them are asked for.
 #[derive(Debug)]
-pub struct Shelving(watch::Sender<Vec<Webhook>>);
+pub struct Shelving {
+    webhooks: watch::Sender<Vec<Webhook>>,
+    requests: mpsc::Receiver<Request>,
+}
+
+/// A change that somebody waits for.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Of which webhook.
+    pub(super) identity: Identity,
+    pub(super) change: Change,
+    pub(super) answer: oneshot::Sender<Result<Webhook, Error>>,
+}
+
+/// What is to become of a webhook.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It is new.
+    Create(Box<Webhook>, Option<SecretString>),
+    /// It gets another spec, if it is still this one.
+    Update(Box<Webhook>, Box<WebhookSpec>),
+    /// It gets another signing key.
+    SetKey(SecretString),
+    /// It is removed.
+    Delete,
+}
 
 /// A shelf, and who fills it.
 #[must_use]
 pub fn shelf() -> (Shelving, Shelf) {
     let (sender, receiver) = watch::channel(Vec::new());
-    (Shelving(sender), Shelf(receiver))
+    let (ask, requests) = mpsc::channel(MAX_WAITING);
+    (Shelving { webhooks: sender, requests }, Shelf { webhooks: receiver, requests: ask })
 }
 
 impl Shelving {
-    pub(super) fn put<'a>(&self, webhooks: impl Iterator<Item = (&'a Identity, &'a Webhook)>) {
-        let identified = webhooks.map(|(identity, webhook)| {
-            let mut webhook = webhook.clone();
-            webhook.metadata.namespace = Some(identity.namespace.clone());
-            webhook.metadata.name = Some(identity.name.clone());
-            webhook.metadata.uid = Some(webhook_id(identity).uid().to_string());
-            webhook
-        });
-        let mut webhooks: Vec<_> = identified.collect();
+    /// Shows these webhooks, and no others.
+    pub(super) fn put<'a>(&self, webhooks: impl Iterator<Item = &'a Webhook>) {
+        let mut webhooks: Vec<_> = webhooks.cloned().collect();
         webhooks.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
-        self.0.send_replace(webhooks);
+        self.webhooks.send_replace(webhooks);
+    }
+
+    /// The next change that is asked for; `None` when nobody is left to ask.
+    pub(super) async fn asked(&mut self) -> Option<Request> {
+        self.requests.recv().await
     }
 }
 
 impl Shelf {
     fn page(&self, namespace: &str, limit: u32, cursor: Option<&str>) -> Page {
-        let all = self.0.borrow();
+        let all = self.webhooks.borrow();
         let name = |webhook: &Webhook| webhook.metadata.name.clone().unwrap_or_default();
         let behind = |webhook: &&Webhook| cursor.is_none_or(|cursor| *name(webhook) > *cursor);
         let mut found = all.iter().filter(|webhook| is_in(webhook, namespace)).filter(behind);
@@ -54,10 +88,20 @@ impl Shelf {
     }
 
     fn find(&self, namespace: &str, name: &str) -> Result<Webhook, Error> {
-        let all = self.0.borrow();
+        let all = self.webhooks.borrow();
         let mut found = all.iter().filter(|webhook| is_in(webhook, namespace));
         let found = found.find(|webhook| webhook.metadata.name.as_deref() == Some(name));
         found.cloned().ok_or_else(|| Error::NotFound(format!("there is no webhook {name} in this namespace")))
+    }
+
+    /// Asks for a change, and waits for what comes of it. One that nobody waits for any more may
+    /// still be made.
+    async fn ask(&self, webhook: &Webhook, change: Change) -> Result<Webhook, Error> {
+        let ended = || Error::Unavailable("the process is shutting down".to_owned());
+        let (answer, answered) = oneshot::channel();
+        let request = Request { identity: Identity::of(webhook), change, answer };
+        self.requests.send(request).await.map_err(|_| ended())?;
+        answered.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
@@ -65,15 +109,9 @@ fn is_in(webhook: &Webhook, namespace: &str) -> bool {
     webhook.metadata.namespace.as_deref() == Some(namespace)
 }
 
-fn read_only<T: Send + 'static>(what: impl fmt::Display) -> BoxFuture<'static, Result<T, Error>> {
-    let detail =
-        format!("without a cluster, webhooks are manifests in the folder that is served: {what} there");
-    ready(Err(Error::ReadOnly(detail))).boxed()
-}
-
 impl Catalog for Shelf {
-    fn create(&self, _: Webhook, _: Option<SecretString>) -> BoxFuture<'_, Result<Webhook, Error>> {
-        read_only("add a Webhook and a Secret")
+    fn create(&self, webhook: Webhook, key: Option<SecretString>) -> BoxFuture<'_, Result<Webhook, Error>> {
+        async move { self.ask(&webhook.clone(), Change::Create(Box::new(webhook), key)).await }.boxed()
     }
 
     fn list<'a>(
@@ -89,16 +127,28 @@ impl Catalog for Shelf {
         ready(self.find(namespace, name)).boxed()
     }
 
-    fn update<'a>(&'a self, _: &'a Webhook, _: &'a WebhookSpec) -> BoxFuture<'a, Result<Webhook, Error>> {
-        read_only("change the Webhook")
+    fn update<'a>(
+        &'a self,
+        current: &'a Webhook,
+        spec: &'a WebhookSpec,
+    ) -> BoxFuture<'a, Result<Webhook, Error>> {
+        if current.spec == *spec {
+            return ready(Ok(current.clone())).boxed(); // Whoever owns it.
+        }
+        let change = Change::Update(Box::new(current.clone()), Box::new(spec.clone()));
+        self.ask(current, change).boxed()
     }
 
-    fn set_key<'a>(&'a self, _: &'a Webhook, _: &'a SecretString) -> BoxFuture<'a, Result<(), Error>> {
-        read_only("change the Secret")
+    fn set_key<'a>(
+        &'a self,
+        webhook: &'a Webhook,
+        key: &'a SecretString,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        self.ask(webhook, Change::SetKey(key.clone())).map(|set| set.map(drop)).boxed()
     }
 
-    fn delete<'a>(&'a self, _: &'a Webhook) -> BoxFuture<'a, Result<(), Error>> {
-        read_only("remove the Webhook")
+    fn delete<'a>(&'a self, webhook: &'a Webhook) -> BoxFuture<'a, Result<(), Error>> {
+        self.ask(webhook, Change::Delete).map(|deleted| deleted.map(drop)).boxed()
     }
 }
 
@@ -107,12 +157,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn manifests_are_shown_page_by_page_and_changed_only_in_the_folder() {
+    async fn webhooks_are_shown_page_by_page() {
         let (shelving, shelf) = shelf();
-        let identities =
-            ["b", "a", "c"].map(|name| Identity { namespace: "default".into(), name: name.into() });
-        let webhook = Webhook::new("", WebhookSpec::default());
-        shelving.put(identities.iter().map(|identity| (identity, &webhook)));
+        let webhooks = ["b", "a", "c"].map(|name| {
+            let mut webhook = Webhook::new(name, WebhookSpec::default());
+            webhook.metadata.namespace = Some("default".to_owned());
+            webhook
+        });
+        shelving.put(webhooks.iter());
         let names = |page: &Page| -> Vec<_> {
             page.webhooks.iter().map(|it| it.metadata.name.clone().unwrap()).collect()
         };
@@ -121,12 +173,15 @@ mod tests {
         let last = shelf.list("default", 2, Some("b")).await.unwrap();
         assert_eq!((names(&last), last.next), (vec!["c".into()], None));
         assert!(names(&shelf.list("other", 2, None).await.unwrap()).is_empty());
-
-        let found = shelf.get("default", "a").await.unwrap();
-        assert_eq!(found.metadata.uid, Some(webhook_id(&identities[1]).uid().to_string()));
+        assert_eq!(shelf.get("default", "a").await.unwrap().metadata.name.as_deref(), Some("a"));
         assert!(matches!(shelf.get("other", "a").await, Err(Error::NotFound(_))));
-        assert!(matches!(shelf.delete(&found).await, Err(Error::ReadOnly(_))));
-        assert!(matches!(shelf.create(found.clone(), None).await, Err(Error::ReadOnly(_))));
-        assert!(matches!(shelf.update(&found, &found.spec).await, Err(Error::ReadOnly(_))));
+    }
+
+    #[tokio::test]
+    async fn at_the_end_nothing_is_changed_and_nobody_waits() {
+        let (shelving, shelf) = shelf();
+        drop(shelving);
+        let webhook = Webhook::new("a", WebhookSpec::default());
+        assert!(matches!(shelf.delete(&webhook).await, Err(Error::Unavailable(_))));
     }
 }

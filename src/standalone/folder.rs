@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
+use super::kept::SigningKeys;
 use super::manifest::{self, Identity, Manifest, Object, Source};
 use crate::crd::{Webhook, WebhookDelivery};
 
@@ -53,6 +54,8 @@ pub(super) struct Manifests<'a> {
     pub(super) webhooks: BTreeMap<&'a Identity, (&'a Source, &'a Webhook)>,
     pub(super) secrets: BTreeMap<&'a Identity, (&'a Source, &'a Secret)>,
     pub(super) deliveries: BTreeMap<&'a Identity, (&'a Source, &'a WebhookDelivery)>,
+    /// The signing keys of the webhooks that are not in the folder.
+    pub(super) keys: BTreeMap<&'a Identity, &'a SigningKeys>,
 }
 
 impl Folder {
@@ -112,6 +115,15 @@ impl Folder {
         (manifests, problems)
     }
 
+    /// The file that has this webhook.
+    pub(super) fn file_of(&self, webhook: &Identity) -> Option<&str> {
+        let has = |manifest: &Manifest| {
+            matches!(manifest.object, Object::Webhook(_)) && manifest.identity == *webhook
+        };
+        let (file, _) = self.files.iter().find(|(_, manifests)| manifests.iter().any(has))?;
+        Some(file)
+    }
+
     /// Says, once for any number of them, when there were changes. Until the watcher is dropped.
     pub(super) fn watch(&self) -> Result<(RecommendedWatcher, mpsc::Receiver<()>), Error> {
         let failed = |source| Error::Watch { path: self.path.display().to_string(), source };
@@ -131,7 +143,7 @@ impl Folder {
 }
 
 /// Enters an object; where its name is taken, says by which.
-fn enter<'a, T>(
+pub(super) fn enter<'a, T>(
     objects: &mut BTreeMap<&'a Identity, (&'a Source, &'a T)>,
     identity: &'a Identity,
     source: &'a Source,

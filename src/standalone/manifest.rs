@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::table::{generation, webhook_id};
 use crate::crd::{Webhook, WebhookDelivery};
 
 /// An object of a manifest.
@@ -29,15 +31,19 @@ pub(super) struct Manifest {
 
 /// The place of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Source {
-    pub(super) file: Arc<str>,
-    /// Counts from 1.
-    pub(super) document: usize,
+pub(super) enum Source {
+    /// A document, counted from 1, of a file.
+    File { file: Arc<str>, document: usize },
+    /// The database: the REST API made it.
+    Database,
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, document {}", self.file, self.document)
+        match self {
+            Self::File { file, document } => write!(f, "{file}, document {document}"),
+            Self::Database => f.write_str("the database"),
+        }
     }
 }
 
@@ -46,6 +52,17 @@ impl fmt::Display for Source {
 pub(super) struct Identity {
     pub(super) namespace: String,
     pub(super) name: String,
+}
+
+impl Identity {
+    /// What a webhook is called.
+    pub(super) fn of(webhook: &Webhook) -> Self {
+        let ObjectMeta { namespace, name, .. } = &webhook.metadata;
+        Self {
+            namespace: namespace.as_deref().unwrap_or("default").to_owned(),
+            name: name.clone().unwrap_or_default(),
+        }
+    }
 }
 
 impl fmt::Display for Identity {
@@ -77,7 +94,7 @@ fn collect(
     let file: Arc<str> = file.into();
     let mut manifests = Vec::new();
     for (document, content) in (1..).zip(documents) {
-        let source = Source { file: Arc::clone(&file), document };
+        let source = Source::File { file: Arc::clone(&file), document };
         match content.and_then(object) {
             Ok(Some((identity, object))) => manifests.push(Manifest { source, identity, object }),
             Ok(None) => {}
@@ -117,6 +134,8 @@ fn object(content: Value) -> Result<Option<(Identity, Object)>, String> {
         ("hookwright.dev/v1alpha1", "Webhook") => {
             let mut webhook: Webhook = typed(content, Quote::Values).map_err(of)?;
             webhook.metadata.namespace = Some(identity.namespace.clone());
+            webhook.metadata.uid = Some(webhook_id(&identity).uid().to_string());
+            webhook.metadata.generation = Some(generation(&webhook));
             Object::Webhook(Box::new(webhook))
         }
         ("hookwright.dev/v1alpha1", "WebhookDelivery") => {

@@ -1,4 +1,4 @@
-//! The webhooks of a folder, as endpoints of the engine.
+//! The webhooks, as endpoints of the engine.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,8 @@ pub(super) struct Table {
     known: HashMap<WebhookId, Keys>,
 }
 
-/// The signing keys of a webhook, in memory only: after a restart, the previous one no longer signs.
+/// The signing keys of a webhook. Those of the folder are in memory only: after a restart, the previous one
+/// no longer signs.
 #[derive(Debug, Default)]
 struct Keys {
     current: Option<SecretString>,
@@ -46,12 +47,17 @@ pub(super) fn webhook_id(identity: &Identity) -> WebhookId {
 }
 
 impl Table {
-    /// Takes over what the folder holds now.
+    /// Takes over what there is now.
     pub(super) fn plan(&mut self, manifests: &Manifests<'_>, now: Time) -> Plan {
         let mut plan = Plan::default();
         for (&identity, (source, webhook)) in &manifests.webhooks {
             let secrets = secrets(manifests, identity, webhook);
             let keys = self.known.entry(webhook_id(identity)).or_default();
+            if let Some(kept) = manifests.keys.get(identity)
+                && webhook.generates_signing_key()
+            {
+                *keys = Keys { current: kept.current.clone(), previous: kept.previous.clone() };
+            }
             let (endpoint, problem) = endpoint(identity, webhook, &secrets, keys, now);
             if let Some(problem) = problem {
                 plan.problems.push(format!("{source}: Webhook {identity}: {problem}"));
@@ -63,13 +69,13 @@ impl Table {
         plan
     }
 
-    /// All webhooks of the folder.
+    /// All webhooks.
     pub(super) fn ids(&self) -> HashSet<WebhookId> {
         self.known.keys().copied().collect()
     }
 }
 
-/// The values that a webhook takes from the Secrets of its namespace.
+/// The values that a webhook takes from the Secrets of its namespace; its signing key, where it is kept.
 fn secrets(manifests: &Manifests<'_>, identity: &Identity, webhook: &Webhook) -> Secrets {
     let mut secrets = Secrets::new();
     for key in webhook.references() {
@@ -77,6 +83,12 @@ fn secrets(manifests: &Manifests<'_>, identity: &Identity, webhook: &Webhook) ->
         if let Some((_, secret)) = manifests.secrets.get(&owner) {
             secrets.add(key, secret);
         }
+    }
+    if let Some(kept) = manifests.keys.get(identity)
+        && let Some(key) = &kept.current
+        && webhook.generates_signing_key()
+    {
+        secrets.insert(webhook.signing_key(), key.clone());
     }
     secrets
 }
@@ -90,12 +102,10 @@ fn endpoint(
     now: Time,
 ) -> (Endpoint, Option<String>) {
     let id = webhook_id(identity);
-    let mut webhook = webhook.clone();
-    webhook.metadata.generation = Some(generation(&webhook));
     let built = webhook.endpoint(id, secrets, None);
     let receiver = match built.receiver {
         Ok(receiver) => receiver,
-        Err(problem) => return (built.endpoint, Some(explained(&problem, &webhook))),
+        Err(problem) => return (built.endpoint, Some(explained(&problem, webhook))),
     };
     let current = receiver.signing.current.clone();
     if let Some(before) = keys.current.replace(current.clone())
@@ -107,8 +117,8 @@ fn endpoint(
     (webhook.endpoint(id, secrets, previous).endpoint, None)
 }
 
-/// A problem, and for a missing signing key what standalone mode does about it: nothing. A
-/// generated one would have to be kept on disk, or be another one after every restart.
+/// A problem, and for a missing signing key of the folder what standalone mode does about it: nothing.
+/// A generated one would have to be kept on disk, or be another one after every restart.
 fn explained(problem: &Problem, webhook: &Webhook) -> String {
     match problem {
         Problem::Unresolved(_) if webhook.generates_signing_key() => format!(
@@ -120,7 +130,7 @@ fn explained(problem: &Problem, webhook: &Webhook) -> String {
 }
 
 /// Another number for every other spec, and the same after a restart.
-fn generation(webhook: &Webhook) -> i64 {
+pub(super) fn generation(webhook: &Webhook) -> i64 {
     let spec = serde_json::to_vec(&webhook.spec).unwrap_or_default();
     let digest = Sha256::digest(spec);
     digest.iter().take(8).fold(0, |number, &byte| (number << 8) | i64::from(byte))

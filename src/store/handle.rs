@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::queue::{Queue, Request};
 use super::sqlite::reader::Readers;
 use super::stats::{Counters, Stats};
-use super::{Command, Delivery, Error, Publish, PublishError, Query, Receipt, Summary};
+use super::{Command, Delivery, Error, Kept, Publish, PublishError, Query, Receipt, Summary};
 
 /// Asks the store. Cheap to clone; when the last one is dropped the writer thread ends.
 ///
@@ -50,6 +50,21 @@ impl Handle {
     /// Ends an unfinished delivery. An ended one stays as it is. `None`: unknown.
     pub async fn cancel(&self, delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
         self.queue.ask(|answer| Request::Cancel { delivery, answer }).await
+    }
+
+    /// Writes down a webhook, in place of what was known of the one of its name.
+    pub async fn keep(&self, kept: Kept) -> Result<(), Error> {
+        self.queue.ask(|answer| Request::Keep { kept, answer }).await
+    }
+
+    /// Removes a webhook that is kept here, with its signing keys.
+    pub async fn forget(&self, namespace: String, name: String) -> Result<(), Error> {
+        self.queue.ask(|answer| Request::Forget { namespace, name, answer }).await
+    }
+
+    /// The webhooks that are kept here, by namespace and name.
+    pub async fn kept(&self) -> Result<Vec<Kept>, Error> {
+        self.readers.kept().await
     }
 
     /// Hands commands of the driver to the writer; waits while its queue is full.

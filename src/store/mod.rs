@@ -26,11 +26,13 @@ use uuid::Uuid;
 #[cfg(test)]
 mod conformance;
 mod handle;
+mod kept;
 mod queue;
 pub mod sqlite;
 mod stats;
 
 pub use handle::Handle;
+pub use kept::Kept;
 pub use sqlite::{Options, Service, open};
 pub use stats::Stats;
 

@@ -8,7 +8,7 @@ use hookwright_engine::id::{DeliveryId, WebhookId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use super::{Command, Delivery, Error, Publish, PublishError, Receipt};
+use super::{Command, Delivery, Error, Kept, Publish, PublishError, Receipt};
 
 /// How much the requests that wait may take, in bytes.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
@@ -69,6 +69,10 @@ pub(super) enum Request {
     Retry { delivery: DeliveryId, answer: Answer<Option<Delivery>> },
     /// See [`super::Handle::cancel`].
     Cancel { delivery: DeliveryId, answer: Answer<Option<Delivery>> },
+    /// See [`super::Handle::keep`].
+    Keep { kept: Kept, answer: Answer<()> },
+    /// See [`super::Handle::forget`].
+    Forget { namespace: String, name: String, answer: Answer<()> },
 }
 
 impl Request {
@@ -82,7 +86,8 @@ impl Request {
                 draft.size() + namespace.len() + ROW * (2 + targets.len())
             }
             Self::Replay { .. } => 2 * ROW,
-            Self::Retry { .. } | Self::Cancel { .. } => ROW,
+            Self::Retry { .. } | Self::Cancel { .. } | Self::Forget { .. } => ROW,
+            Self::Keep { kept, .. } => kept.spec.len() + 2 * ROW,
         }
     }
 
@@ -90,7 +95,11 @@ impl Request {
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::Publish { publish, .. } => 1 + publish.targets.len(),
-            Self::Replay { .. } | Self::Retry { .. } | Self::Cancel { .. } => 1,
+            Self::Replay { .. }
+            | Self::Retry { .. }
+            | Self::Cancel { .. }
+            | Self::Keep { .. }
+            | Self::Forget { .. } => 1,
         }
     }
 
@@ -100,6 +109,7 @@ impl Request {
             Self::Publish { answer, .. } => answer.send(),
             Self::Replay { answer, .. } => answer.send(),
             Self::Retry { answer, .. } | Self::Cancel { answer, .. } => answer.send(),
+            Self::Keep { answer, .. } | Self::Forget { answer, .. } => answer.send(),
         }
     }
 
@@ -109,6 +119,7 @@ impl Request {
             Self::Publish { answer, .. } => answer.refuse(error.into()),
             Self::Replay { answer, .. } => answer.refuse(error),
             Self::Retry { answer, .. } | Self::Cancel { answer, .. } => answer.refuse(error),
+            Self::Keep { answer, .. } | Self::Forget { answer, .. } => answer.refuse(error),
         }
     }
 }

@@ -17,6 +17,7 @@ mod publishing;
 mod readme;
 mod restarts;
 mod standalone;
+mod standalone_webhooks;
 mod support;
 mod tidy;
 mod webhook_controller;

@@ -1,4 +1,4 @@
-//! Where webhooks are kept: as objects of a cluster, or as manifests in a folder.
+//! Where webhooks are kept: as objects of a cluster, or in a folder and the database.
 
 use std::fmt::Debug;
 
@@ -62,7 +62,7 @@ pub enum Error {
     Owned {
         /// Who.
         manager: String,
-        /// The path of the field, as the object has it.
+        /// The path of the field, as the object has it; empty for all of it.
         field: String,
     },
     /// Somebody else was faster.
@@ -71,10 +71,7 @@ pub enum Error {
     /// The spec was refused.
     #[error("the webhook is not valid")]
     Invalid(Vec<FieldError>),
-    /// Webhooks are changed elsewhere.
-    #[error("{0}")]
-    ReadOnly(String),
-    /// Policy of the cluster forbids it.
+    /// A policy or a bound forbids it.
     #[error("{0}")]
     Forbidden(String),
     /// Not a cursor, or one that is too old.
@@ -91,12 +88,12 @@ impl Error {
         let detail = self.to_string();
         match self {
             Self::NotFound(_) => Problem::new(Kind::NotFound, detail),
+            Self::Owned { field, .. } if field.is_empty() => Problem::new(Kind::Conflict, detail),
             Self::Owned { field, .. } => Problem::owned(&pointer(&field), &detail),
             Self::Changed => Problem::new(Kind::Conflict, format!("{detail}: read it and try again")),
             Self::Invalid(errors) => {
                 Problem::fields(errors.into_iter().map(|error| (pointer(&error.field), error.detail)))
             }
-            Self::ReadOnly(_) => Problem::new(Kind::NotImplemented, detail),
             Self::Forbidden(_) => Problem::new(Kind::Forbidden, detail),
             Self::Cursor => Problem::new(Kind::InvalidField, format!("query parameter cursor: {detail}")),
             Self::Unavailable(_) => {

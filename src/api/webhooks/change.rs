@@ -164,6 +164,10 @@ impl Change {
         let id = WebhookId::from_uid(Uuid::nil());
         let mut secrets = Secrets::new();
         if let Some(key) = &self.key {
+            if !webhook.generates_signing_key() {
+                let detail = "is in the Secret that signing.secret_ref names: give one of the two";
+                return Err(Problem::field(SECRET, detail));
+            }
             secrets.insert(webhook.signing_key(), key.clone());
         }
         match webhook.endpoint(id, &secrets, None).receiver {

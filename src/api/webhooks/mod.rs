@@ -51,14 +51,10 @@ pub(super) async fn create(
     let mut webhook = Webhook::new(&generated_name(), change.apply(None)?);
     webhook.metadata.namespace = Some(namespace.as_str().to_owned());
     change.check(&webhook)?;
-    let key = match (&change.key, webhook.generates_signing_key()) {
-        (Some(_), false) => {
-            let detail = "is in the Secret that signing.secret_ref names: give one of the two";
-            return Err(Problem::field("/config/secret", detail));
-        }
-        (Some(key), true) => Some(key.clone()),
-        (None, true) => Some(generated_key()?),
-        (None, false) => None,
+    let key = match &change.key {
+        Some(key) => Some(key.clone()),
+        None if webhook.generates_signing_key() => Some(generated_key()?),
+        None => None,
     };
     let place = |field: &str| change.place(&webhook, field);
     let created = api.catalog.create(webhook.clone(), key.clone()).await;
@@ -157,6 +153,11 @@ pub(super) async fn rotate(
 ) -> Result<Json<Rotated>, Problem> {
     let endpoint = api.webhook(&namespace, &id)?;
     let object = api.object(&endpoint).await?;
+    if !object.generates_signing_key() {
+        let detail =
+            format!("it is the {}, which signing.secret_ref names: change it there", object.signing_key());
+        return Err(Problem::new(Kind::Conflict, detail));
+    }
     let key = generated_key()?;
     api.set_key(&endpoint, &object, &key).await?;
     Ok(Json(Rotated { id: endpoint.id.to_string(), secret: key.expose_secret().to_owned() }))

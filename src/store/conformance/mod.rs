@@ -3,6 +3,7 @@
 pub(super) mod acceptance;
 pub(super) mod by_hand;
 pub(super) mod durability;
+pub(super) mod kept;
 pub(super) mod killed;
 pub(super) mod log;
 pub(super) mod model;
@@ -50,6 +51,9 @@ macro_rules! conformance_of {
                 a_full_log_refuses_events_and_takes_them_again_when_deliveries_have_ended,
                 an_id_is_remembered_for_a_day_even_where_its_event_has_gone,
                 what_a_deleted_webhook_leaves_goes_altogether;
+            kept:
+                a_webhook_is_kept_as_it_was_written_last_until_it_is_forgotten,
+                a_webhook_that_the_quota_has_no_room_for_is_refused;
             durability:
                 what_was_answered_is_there_after_an_orderly_end,
                 nothing_is_taken_after_the_end,

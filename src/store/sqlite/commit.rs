@@ -47,6 +47,10 @@ impl Commit<'_> {
             }
             Request::Retry { delivery, answer } => answer.prepare(Ok(self.retry(*delivery)?)),
             Request::Cancel { delivery, answer } => answer.prepare(Ok(self.cancel(*delivery)?)),
+            Request::Keep { kept, answer } => answer.prepare(self.keep(kept, size)?),
+            Request::Forget { namespace, name, answer } => {
+                answer.prepare(Ok(self.forget(namespace, name)?));
+            }
         }
         Ok(())
     }

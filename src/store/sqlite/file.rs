@@ -1,12 +1,13 @@
-//! The database's file: created for its owner alone, locked, checked.
+//! The database's file: its owner's alone, locked, checked.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use tracing::warn;
 
 use super::{fault, reader, schema};
 use crate::store::Error;
@@ -35,6 +36,7 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), Error> {
     create_directory(path).map_err(failed("create the database's directory"))?;
     let lock = lock(path)?;
     create(path).map_err(failed("create the database"))?;
+    close_to_others(path);
     let mut connection = connect(path).map_err(fault::at(path, "open the database"))?;
     schema::migrate(&mut connection, path, schema::STEPS)?;
     check(&connection, path)?;
@@ -84,6 +86,20 @@ fn create(path: &Path) -> io::Result<()> {
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// Takes from other users what an earlier hand, such as one that copied it here, has let them read:
+/// the database may hold secrets. Its log and index are there before it is opened if a process was
+/// killed. Another user's file can be used where the group may, but not closed to it.
+fn close_to_others(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let open = fs::metadata(&name).is_ok_and(|it| it.permissions().mode() & 0o077 != 0);
+        if open && let Err(error) = fs::set_permissions(&name, Permissions::from_mode(0o600)) {
+            warn!(%error, file = %name.display(), "failed to close the database to other users");
+        }
     }
 }
 

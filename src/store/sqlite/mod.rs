@@ -22,6 +22,7 @@ mod by_hand;
 mod commit;
 mod fault;
 mod file;
+mod kept;
 mod ledger;
 mod listing;
 mod publish;

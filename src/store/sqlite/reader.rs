@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::publish::by_origin;
-use super::{fault, ledger, listing, row};
-use crate::store::{Delivery, Error, Query, Summary};
+use super::{fault, kept, ledger, listing, row};
+use crate::store::{Delivery, Error, Kept, Query, Summary};
 
 /// How many reads run at once; further ones wait.
 const CONNECTIONS: u32 = 4;
@@ -119,6 +119,10 @@ impl Readers {
             listing::deliveries(connection, number, &query)
         })
         .await
+    }
+
+    pub(crate) async fn kept(&self) -> Result<Vec<Kept>, Error> {
+        self.read("read the webhooks that are kept in the database", kept::all).await
     }
 
     pub(crate) async fn summary(&self, webhook: WebhookId) -> Result<Summary, Error> {

@@ -279,7 +279,7 @@ pub(super) fn event_key(row: &Row<'_>, column: usize) -> rusqlite::Result<EventK
     row.get::<_, i64>(column).map(|number| EventKey::from_u64(number.cast_unsigned()))
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
     row.get(column).map(Time::from_millis)
 }
 

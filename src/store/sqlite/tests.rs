@@ -60,6 +60,22 @@ async fn the_database_is_its_owners_alone() {
 }
 
 #[tokio::test]
+async fn a_database_that_others_may_read_is_taken_from_them() {
+    let directory = closed().await;
+    let path = file(directory.path());
+    for mode in [0o644, 0o660, 0o604] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let (_handle, notices, service) = open(directory.path(), AMPLE, Clock::system());
+        for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        }
+        drop(notices);
+        service.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_database_in_use_is_refused_until_it_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let (_handle, notices, service) = open(directory.path(), AMPLE, Clock::system());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use hookwright_testbed::{Folder, Output, Process, Signal};
 use serde_json::Value;
 
@@ -54,6 +54,16 @@ impl Standalone {
         let url = format!("{}/v1/events", url(&self.process.log()).unwrap());
         let answer = reqwest::Client::new().post(url).json(event).send().await.unwrap();
         answer.error_for_status().unwrap().json().await.unwrap()
+    }
+
+    /// Calls its API, and tells what the answer was: null where it has no body.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let url = format!("{}{path}", url(&self.process.log()).unwrap());
+        let request = reqwest::Client::new().request(method, url);
+        let request = body.map_or(request.try_clone().unwrap(), |body| request.json(body));
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
     }
 
     /// Waits until it has printed this.

@@ -73,3 +73,18 @@ CREATE TABLE attempts (
     response    BLOB    NOT NULL,
     PRIMARY KEY (delivery, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Webhooks that were made through the REST API where there is no cluster to keep them in.
+CREATE TABLE kept_webhooks (
+    namespace      TEXT    NOT NULL,
+    name           TEXT    NOT NULL,
+    -- JSON.
+    spec           TEXT    NOT NULL,
+    generation     INTEGER NOT NULL,
+    created        INTEGER NOT NULL,
+    -- Secrets: nothing else in this database is one.
+    signing_key    TEXT,
+    previous_key   TEXT,
+    previous_until INTEGER,
+    PRIMARY KEY (namespace, name)
+) STRICT;
