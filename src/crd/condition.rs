@@ -74,6 +74,8 @@ pub enum Reason {
     Attempt(&'static str),
     /// Not `EndpointHealthy`, not Succeeded: the receiver answered 410 Gone.
     Gone,
+    /// Not `EndpointHealthy`: nothing but failure for days; deliveries are held until the spec changes.
+    Failing,
     /// Not `EndpointHealthy`: most attempts failed, so that one at a time is sent now and then.
     CircuitOpen,
     /// Only of a Kubernetes Event: deliveries flow again.
@@ -119,6 +121,7 @@ impl Reason {
             Self::NothingSent => "NothingSent",
             Self::Attempt(reason) => reason,
             Self::Gone => "Gone",
+            Self::Failing => "Failing",
             Self::CircuitOpen => "CircuitOpen",
             Self::CircuitClosed => "CircuitClosed",
             Self::OverBudget => "OverBudget",

@@ -218,7 +218,7 @@ impl<T: Transport> Driver<T> {
         self.engine.step(self.clock.now(), input, &mut self.effects);
         let record = self.effects.iter().find_map(|effect| match effect {
             Effect::Command(Command::Record(record)) => Some(record),
-            Effect::Command(_) | Effect::Send(_) | Effect::Circuit { .. } => None,
+            Effect::Command(_) | Effect::Send(_) | Effect::Circuit { .. } | Effect::Held { .. } => None,
         });
         let news = record.and_then(|record| self.news(record, send.endpoint, event.as_deref()));
         // Whoever hears of the attempt may ask for the circuit.
@@ -263,6 +263,10 @@ impl<T: Transport> Driver<T> {
                     tracing::info!(%webhook, ?circuit, "the circuit to a receiver turned");
                     self.metrics.circuit_turns(circuit);
                     self.shared.circuits.turn(webhook, circuit);
+                }
+                Effect::Held { webhook, hold } => {
+                    tracing::warn!(%webhook, ?hold, "a webhook is held until it changes, by what its receiver did");
+                    self.metrics.webhook_held(hold);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use hookwright_engine::attempt::{Failure, FailureReason, Fault, Outcome};
 use hookwright_engine::delivery::State;
+use hookwright_engine::endpoint::Hold;
 use hookwright_engine::filter;
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -67,6 +68,15 @@ pub(super) struct ByReason {
 impl ByReason {
     pub(super) fn refusals() -> impl Iterator<Item = Self> {
         Refusal::ALL.into_iter().map(Self::from)
+    }
+
+    /// Why a webhook is held, where its receiver did that.
+    pub(super) const fn of_hold(hold: Hold) -> Option<Self> {
+        match hold {
+            Hold::Gone => Some(Self { reason: "Gone" }),
+            Hold::Failing => Some(Self { reason: "Failing" }),
+            Hold::Suspended | Hold::Invalid | Hold::Unresolved => None,
+        }
     }
 
     /// One for each kind of outcome.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use hookwright_engine::attempt::Outcome;
 use hookwright_engine::breaker::Circuit;
 use hookwright_engine::delivery::State;
+use hookwright_engine::endpoint::Hold;
 use hookwright_engine::filter;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -47,6 +48,7 @@ pub struct Metrics {
     attempts_in_flight: Gauge,
     circuits_open: Gauge,
     circuits_opened: Counter,
+    webhooks_held: Family<ByReason, Counter>,
     recent: Recent,
     status_writes: Family<ByObject, Counter>,
     status_write_failures: Family<ByObject, Counter>,
@@ -69,6 +71,7 @@ impl Metrics {
             attempts_in_flight: Gauge::default(),
             circuits_open: Gauge::default(),
             circuits_opened: Counter::default(),
+            webhooks_held: Family::default(),
             recent: Recent::default(),
             status_writes: Family::default(),
             status_write_failures: Family::default(),
@@ -123,6 +126,13 @@ impl Metrics {
         }
     }
 
+    /// A webhook is held from now on, by what its receiver did.
+    pub fn webhook_held(&self, hold: Hold) {
+        if let Some(reason) = ByReason::of_hold(hold) {
+            self.webhooks_held.get_or_create(&reason).inc();
+        }
+    }
+
     /// A delivery moved to this state.
     pub fn delivery_moves(&self, state: State) {
         self.recent.ended(state);
@@ -165,6 +175,9 @@ impl Metrics {
         for reason in ByReason::outcomes() {
             drop(self.attempts.get_or_create(&reason));
         }
+        for reason in [Hold::Gone, Hold::Failing].into_iter().filter_map(ByReason::of_hold) {
+            drop(self.webhooks_held.get_or_create(&reason));
+        }
         for end in End::ALL {
             drop(self.deliveries_ended.get_or_create(&end.into()));
         }
@@ -188,6 +201,7 @@ impl Metrics {
             attempts_in_flight,
             circuits_open,
             circuits_opened,
+            webhooks_held,
             recent: _,
             status_writes,
             status_write_failures,
@@ -211,6 +225,11 @@ impl Metrics {
         registry.register("attempts_in_flight", "Requests under way", attempts_in_flight.clone());
         registry.register("circuits_open", "Receivers that are left alone now", circuits_open.clone());
         registry.register("circuits_opened", "Circuits to receivers that opened", circuits_opened.clone());
+        registry.register(
+            "webhooks_held",
+            "Webhooks held until they change, by what their receivers did",
+            webhooks_held.clone(),
+        );
         registry.register("status_writes", "Statuses written to the API server", status_writes.clone());
         registry.register(
             "status_write_failures",

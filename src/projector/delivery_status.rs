@@ -225,6 +225,7 @@ const fn reason_ends(reason: Reason) -> bool {
         | Reason::NothingSent
         | Reason::Attempt(_)
         | Reason::Gone
+        | Reason::Failing
         | Reason::CircuitOpen
         | Reason::CircuitClosed
         | Reason::OverBudget

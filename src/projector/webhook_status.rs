@@ -9,12 +9,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::crd::WebhookStatus;
 use crate::crd::condition::{self, Claim, Holds, Reason, Type};
 use crate::crd::webhook::{Counts, LastDelivery, LastFailure};
-use crate::store::{Delivery, Summary};
+use crate::store::{Delivery, Held, Summary};
 
 /// Longest text of an error in a status, in characters.
 const MAX_ERROR: usize = 1024;
 /// The conditions of a webhook that the projector owns.
 const OWNED: [Type; 2] = [Type::EndpointHealthy, Type::RecordsComplete];
+/// Why deliveries wait: what people are told of.
+const STOPPED: [Reason; 3] = [Reason::CircuitOpen, Reason::Gone, Reason::Failing];
 
 /// The part of a webhook's status that the projector owns.
 #[must_use]
@@ -71,18 +73,19 @@ pub fn of(
 }
 
 /// What people are told by a Kubernetes Event when a status changes from `before` to `after`: that a
-/// receiver is gone, that it is left alone, or that deliveries flow again.
+/// receiver is gone or did nothing but fail, that it is left alone, or that deliveries flow again.
 #[must_use]
 pub fn announcement(before: &WebhookStatus, after: &WebhookStatus) -> Option<Claim> {
     let (before, health) = (health_of(before), health_of(after)?);
     let was = |reason: Reason| before.is_some_and(|it| it.reason == reason.as_str());
-    let (open, gone) = (Reason::CircuitOpen, Reason::Gone);
-    let news = if [open, gone].iter().any(|it| it.as_str() == health.reason && !was(*it)) {
-        Some((Holds::False, if health.reason == gone.as_str() { gone } else { open }, health.message.clone()))
-    } else if was(open) && health.reason != open.as_str() && health.reason != gone.as_str() {
-        Some((Holds::True, Reason::CircuitClosed, "deliveries are sent again".to_owned()))
-    } else {
-        None
+    let stopped = STOPPED.into_iter().find(|reason| reason.as_str() == health.reason);
+    let news = match stopped {
+        Some(reason) if was(reason) => None,
+        Some(reason) => Some((Holds::False, reason, health.message.clone())),
+        None if was(Reason::CircuitOpen) => {
+            Some((Holds::True, Reason::CircuitClosed, "deliveries are sent again".to_owned()))
+        }
+        None => None,
     };
     news.map(|(holds, reason, message)| Claim { about: Type::EndpointHealthy, holds, reason, message })
 }
@@ -106,9 +109,12 @@ pub fn is_healthy(status: &WebhookStatus) -> Option<bool> {
 fn health(summary: &Summary, circuit: Circuit, generation: Option<i64>) -> Claim {
     let claim =
         |holds, reason, message: String| Claim { about: Type::EndpointHealthy, holds, reason, message };
-    if summary.gone_generation.is_some() && summary.gone_generation == generation {
-        let message = "the receiver answered 410 Gone: deliveries are held until the Webhook's spec changes";
-        return claim(Holds::False, Reason::Gone, message.to_owned());
+    if let Some(held) = generation.and_then(|generation| summary.held(generation)) {
+        let reason = match held {
+            Held::Gone => Reason::Gone,
+            Held::Failing(_) => Reason::Failing,
+        };
+        return claim(Holds::False, reason, held.to_string());
     }
     let Some(attempt) = summary.last.as_ref().and_then(|last| last.last_attempt.as_ref()) else {
         return claim(Holds::Unknown, Reason::NothingSent, "nothing was sent yet".to_owned());

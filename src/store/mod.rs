@@ -19,6 +19,7 @@ use hookwright_engine::delivery::{Pending, State};
 use hookwright_engine::event::{Draft, Event};
 use hookwright_engine::id::{DeliveryId, EventId, EventKey, WebhookId};
 use hookwright_engine::pattern::EventType;
+use hookwright_engine::streak::Streak;
 use hookwright_engine::time::Time;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -166,6 +167,45 @@ pub struct Summary {
     pub last_failure: Option<(DeliveryId, Attempt)>,
     /// The generation of the webhook at which its receiver answered 410 Gone, if it did.
     pub gone_generation: Option<i64>,
+    /// The failures of its receiver, while it does nothing else.
+    pub streak: Option<Streak>,
+}
+
+impl Summary {
+    /// Why a webhook of this generation is held by what its receiver did, if it is.
+    #[must_use]
+    pub fn held(&self, generation: i64) -> Option<Held> {
+        if self.gone_generation == Some(generation) {
+            return Some(Held::Gone);
+        }
+        self.streak.filter(|streak| streak.holds(generation)).map(Held::Failing)
+    }
+}
+
+/// What a receiver did, so that its webhook is held until it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Held {
+    /// It answered 410 Gone.
+    #[error("the receiver answered 410 Gone: deliveries are held until the Webhook's spec changes")]
+    Gone,
+    /// It did nothing but fail for days.
+    #[error(
+        "no delivery has succeeded since {since}, in {attempts} attempts: deliveries are held until the Webhook's \
+         spec changes, such as spec.suspend to true and back to false",
+        since = .0.since, attempts = .0.attempts
+    )]
+    Failing(Streak),
+}
+
+impl Held {
+    /// Why, in one word.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Gone => "Gone",
+            Self::Failing(_) => "Failing",
+        }
+    }
 }
 
 /// How long the log is kept.

@@ -12,6 +12,7 @@ mod deliveries;
 mod demo;
 mod example_receivers;
 mod filters;
+mod held;
 mod pace;
 mod publishing;
 mod readme;

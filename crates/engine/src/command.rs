@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::delivery::{Pending, Position, Record};
 use crate::id::WebhookId;
+use crate::streak::Streak;
 
 /// What the engine asks of the log. Carried out in order, and behind everything accepted before.
 #[derive(Clone, Debug)]
@@ -30,6 +31,13 @@ pub enum Command {
         /// The generation of its object.
         generation: i64,
     },
+    /// How long the receiver has done nothing but fail; `None`: it took the last delivery.
+    Failing {
+        /// The webhook.
+        webhook: WebhookId,
+        /// The failures.
+        streak: Option<Streak>,
+    },
 }
 
 /// A stretch of a webhook's unfinished deliveries in the order they fall due.
@@ -41,4 +49,6 @@ pub struct Page {
     pub more: bool,
     /// The generation of the webhook at which its receiver answered 410 Gone, if it did.
     pub gone_generation: Option<i64>,
+    /// The failures of its receiver, while it does nothing else.
+    pub streak: Option<Streak>,
 }

@@ -66,6 +66,8 @@ pub enum Hold {
     Suspended,
     /// The receiver answered 410 Gone; resumes when the object changes.
     Gone,
+    /// The receiver did nothing but fail for days; resumes when the object changes.
+    Failing,
     /// Its object is invalid.
     Invalid,
     /// A Secret it needs is missing or unusable.

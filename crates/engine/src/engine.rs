@@ -14,7 +14,7 @@ use crate::attempt::{Attempt, Verdict};
 use crate::breaker::Circuit;
 use crate::command::{Command, Page};
 use crate::delivery::{Pending, Record, State};
-use crate::endpoint::{Endpoint, Receiver};
+use crate::endpoint::{Endpoint, Hold, Receiver};
 use crate::id::{DeliveryId, WebhookId};
 use crate::time::Time;
 
@@ -84,6 +84,13 @@ pub enum Effect {
         webhook: WebhookId,
         /// What it is now.
         circuit: Circuit,
+    },
+    /// By what its receiver did, a webhook is held from now on: show it.
+    Held {
+        /// The webhook.
+        webhook: WebhookId,
+        /// Why.
+        hold: Hold,
     },
 }
 
@@ -265,7 +272,7 @@ impl Engine {
             return;
         }
         let Some(queue) = self.queues.get_mut(&webhook) else { return };
-        queue.gone_generation = queue.gone_generation.or(page.gone_generation);
+        queue.recall(page);
         queue.window.load(page, |delivery| self.in_flight.contains_key(&delivery));
         self.settle(webhook, now, effects);
     }
@@ -287,11 +294,7 @@ impl Engine {
             let before = queue.circuit();
             queue.landed(delivery, &outcome, now);
             turn(webhook, before, queue.circuit(), effects);
-            if outcome.verdict() == Verdict::Gone {
-                let generation = flying.endpoint.generation;
-                queue.gone_generation = Some(generation);
-                effects.push(Effect::Command(Command::Gone { webhook, generation }));
-            }
+            remember(queue, flying.endpoint.generation, outcome.verdict(), now, effects);
             match record.state {
                 State::Pending { due } => {
                     queue.window.insert(Pending { attempts: record.attempts, due, ..flying.pending });
@@ -369,6 +372,22 @@ impl Engine {
             }
             self.settle(webhook, now, effects);
         }
+    }
+}
+
+/// Has the log remember what an attempt says of the receiver, and tells when the webhook is held for it.
+fn remember(queue: &mut Queue, generation: i64, verdict: Verdict, now: Time, effects: &mut Vec<Effect>) {
+    let webhook = queue.endpoint.id;
+    let before = queue.receiver().err();
+    if verdict == Verdict::Gone {
+        queue.gone_generation = Some(generation);
+        effects.push(Effect::Command(Command::Gone { webhook, generation }));
+    }
+    if let Some(streak) = queue.judge(generation, verdict, now) {
+        effects.push(Effect::Command(Command::Failing { webhook, streak }));
+    }
+    if let Some(hold) = queue.receiver().err().filter(|hold| before != Some(*hold)) {
+        effects.push(Effect::Held { webhook, hold });
     }
 }
 

@@ -24,5 +24,6 @@ pub mod id;
 pub mod pattern;
 pub mod rate;
 pub mod retry;
+pub mod streak;
 pub mod subscriptions;
 pub mod time;

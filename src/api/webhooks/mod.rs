@@ -29,6 +29,7 @@ use super::error::{Kind, Problem};
 use super::query::{Call, Limit, Namespace};
 use super::{Api, body};
 use crate::crd::Webhook;
+use crate::store::Summary;
 
 /// Largest body, in bytes: twice of all that its fields may hold.
 const MAX_BYTES: usize = 128 * 1024;
@@ -62,7 +63,7 @@ pub(super) async fn create(
     let id = identity(&created)?;
     api.follows(id, |known| known.is_some()).await;
     let secret = key.map(|key| key.expose_secret().to_owned());
-    Ok((StatusCode::CREATED, Json(View::new(id, &created, None)?.with_secret(secret))))
+    Ok((StatusCode::CREATED, Json(View::new(id, &created, &Summary::default(), None)?.with_secret(secret))))
 }
 
 /// Which webhooks to list.
@@ -222,7 +223,8 @@ impl Api {
     async fn view(&self, webhook: &Webhook) -> Result<View, Problem> {
         let id = identity(webhook)?;
         let summary = self.store.summary(id).await?;
-        Ok(View::new(id, webhook, summary.last.as_ref())?)
+        let generation = self.delivery.webhook(id).map(|known| known.generation);
+        Ok(View::new(id, webhook, &summary, generation)?)
     }
 }
 

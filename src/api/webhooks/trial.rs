@@ -71,6 +71,9 @@ pub(in crate::api) async fn send(
         let detail = "nothing is sent to this webhook now: it is suspended, not valid, or lacks a Secret";
         return Err(Problem::new(Kind::Conflict, detail));
     };
+    if let Some(held) = api.store.summary(webhook.id).await?.held(webhook.generation) {
+        return Err(Problem::new(Kind::Conflict, held.to_string()));
+    }
     let patience = receiver.timeouts.request + QUEUE;
     let mut changes = api.delivery.changes();
     let delivery = start(&api, &webhook, draft).await?;

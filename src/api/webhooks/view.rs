@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::places;
 use crate::crd::Webhook;
-use crate::store::Delivery;
+use crate::store::{Delivery, Summary};
 use hookwright_engine::delivery::State;
 use hookwright_engine::id::WebhookId;
 
@@ -16,6 +16,9 @@ pub(in crate::api) struct View {
     /// The name of its object.
     name: String,
     active: bool,
+    /// Why nothing is sent though it is active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldView>,
     /// `url`, `events`, `description` and all that it was told, in the places where it may be told.
     #[serde(flatten)]
     settings: Map<String, Value>,
@@ -26,6 +29,13 @@ pub(in crate::api) struct View {
     /// The signing secret: shown where it was made, and never again.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+}
+
+/// By what its receiver did, a webhook is held until it changes.
+#[derive(Debug, Serialize)]
+struct HeldView {
+    reason: &'static str,
+    message: String,
 }
 
 /// The delivery attempted last.
@@ -50,20 +60,23 @@ impl From<&Delivery> for LastDelivery {
 }
 
 impl View {
-    /// What is known of a webhook; `last` is the delivery attempted last.
+    /// What is known of a webhook, as the engine has it at `generation`.
     pub(super) fn new(
         id: WebhookId,
         webhook: &Webhook,
-        last: Option<&Delivery>,
+        summary: &Summary,
+        generation: Option<i64>,
     ) -> Result<Self, serde_json::Error> {
+        let held = generation.and_then(|generation| summary.held(generation));
         let created = webhook.metadata.creation_timestamp.as_ref();
         Ok(Self {
             id: id.to_string(),
             name: webhook.metadata.name.clone().unwrap_or_default(),
             active: !webhook.spec.suspend,
+            held: held.map(|held| HeldView { reason: held.reason(), message: held.to_string() }),
             settings: settings(&serde_json::to_value(&webhook.spec)?),
             created_at: created.map(|time| time.0.to_string()),
-            last_delivery: last.map(LastDelivery::from),
+            last_delivery: summary.last.as_ref().map(LastDelivery::from),
             secret: None,
         })
     }

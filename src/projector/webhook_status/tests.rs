@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use hookwright_engine::attempt::Outcome;
 use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use hookwright_engine::streak::Streak;
 use uuid::Uuid;
 
 use super::*;
@@ -63,6 +64,25 @@ fn gone_holds_until_the_generation_changes() {
     // Another spec: the webhook is tried again, and 410 is the last that was heard.
     let before = say(&gone(1), true).conditions.unwrap();
     assert!(!before[0].message.contains("held"));
+}
+
+#[test]
+fn days_of_nothing_but_failure_are_told_until_the_generation_changes() {
+    let failing = |generation| {
+        let streak = Streak { generation, since: NOW, last: NOW + Streak::PATIENCE, attempts: 12 };
+        Summary { streak: Some(streak), ..after(500) }
+    };
+    let held = say(&failing(2), true);
+    assert_eq!(said(&held), ["EndpointHealthy=False/Failing"]);
+    let message = &held.conditions.as_ref().unwrap()[0].message;
+    assert!(
+        message.starts_with("no delivery has succeeded since 1970-01-12T13:46:40.000Z, in 12 attempts"),
+        "{message}"
+    );
+    let news = announcement(&say(&after(500), true), &held).unwrap();
+    assert_eq!((news.holds, news.reason), (Holds::False, Reason::Failing));
+    assert_eq!(announcement(&held, &held), None);
+    assert_eq!(said(&say(&failing(1), true)), ["EndpointHealthy=False/HTTPStatus"]);
 }
 
 #[test]

@@ -41,7 +41,8 @@ macro_rules! conformance_of {
                 pages_follow_the_order_of_falling_due_and_break_ties_by_id,
                 a_deleted_webhook_loses_its_unfinished_deliveries,
                 webhooks_that_are_not_known_lose_their_unfinished_deliveries,
-                a_gone_receiver_is_remembered;
+                a_gone_receiver_is_remembered,
+                a_failing_receiver_is_remembered_until_it_takes_a_delivery;
             queries:
                 lists_are_newest_first_in_pages,
                 lists_narrow_to_what_is_asked_for,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookwright_engine::delivery::{Pending, State};
+use hookwright_engine::streak::Streak;
 
 use super::log::{Log, Open, failure, success, webhook};
 use crate::store::{Command, Notice, Page};
@@ -92,4 +93,21 @@ pub(in crate::store) async fn a_gone_receiver_is_remembered(open: Open) {
     let mut log = log.reopen().await;
     assert_eq!(log.load(1, None, 1).await.gone_generation, Some(3));
     assert_eq!(log.handle.summary(webhook(1)).await.unwrap().gone_generation, Some(3));
+}
+
+pub(in crate::store) async fn a_failing_receiver_is_remembered_until_it_takes_a_delivery(open: Open) {
+    let mut log = Log::new(open);
+    let now = log.clock.now();
+    assert_eq!(log.load(1, None, 1).await.streak, None);
+    let first = Streak::extended(None, 3, now);
+    let streak = Some(Streak::extended(Some(first), 3, now + Streak::PATIENCE));
+    for known in [Some(first), streak] {
+        log.command(Command::Failing { webhook: webhook(1), streak: known }).await;
+        assert_eq!(log.load(1, None, 1).await.streak, known);
+    }
+    let mut log = log.reopen().await;
+    assert_eq!(log.load(1, None, 1).await.streak, streak);
+    assert_eq!(log.handle.summary(webhook(1)).await.unwrap().streak, streak);
+    log.command(Command::Failing { webhook: webhook(1), streak: None }).await;
+    assert_eq!(log.handle.summary(webhook(1)).await.unwrap().streak, None);
 }

@@ -66,6 +66,10 @@ impl Commit<'_> {
                 let number = self.ledger.open(self.connection, *webhook)?;
                 self.ledger.account(self.connection, number)?.gone_generation = Some(*generation);
             }
+            Command::Failing { webhook, streak } => {
+                let number = self.ledger.open(self.connection, *webhook)?;
+                self.ledger.account(self.connection, number)?.streak = *streak;
+            }
         }
         Ok(Progress::Done)
     }

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, hash_map};
 
 use hookwright_engine::id::{DeliveryId, WebhookId};
-use rusqlite::{Connection, OptionalExtension, params};
+use hookwright_engine::streak::Streak;
+use hookwright_engine::time::Time;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row;
 use crate::store::Group;
@@ -19,6 +21,7 @@ pub(super) struct Account {
     pub last: Option<DeliveryId>,
     pub last_failure: Option<(DeliveryId, u32)>,
     pub gone_generation: Option<i64>,
+    pub streak: Option<Streak>,
     pub removed: bool,
 }
 
@@ -33,6 +36,7 @@ impl Account {
             last: None,
             last_failure: None,
             gone_generation: None,
+            streak: None,
             removed: false,
         }
     }
@@ -120,7 +124,8 @@ impl Ledger {
     pub(super) fn write(self, connection: &Connection) -> rusqlite::Result<()> {
         let mut update = connection.prepare_cached(
             "UPDATE webhooks SET pending = ?2, retrying = ?3, delivered = ?4, failed = ?5, last = ?6,
-                 last_failure = ?7, last_failure_attempt = ?8, gone_generation = ?9, removed = ?10
+                 last_failure = ?7, last_failure_attempt = ?8, gone_generation = ?9, removed = ?10,
+                 failing_generation = ?11, failing_since = ?12, failing_last = ?13, failing_attempts = ?14
              WHERE number = ?1",
         )?;
         for (number, Entry { stored, account }) in self.entries {
@@ -136,6 +141,7 @@ impl Ledger {
                 last,
                 last_failure,
                 gone_generation,
+                streak,
                 removed,
             } = account;
             update.execute(params![
@@ -149,6 +155,10 @@ impl Ledger {
                 last_failure.map(|(_, attempt)| attempt),
                 gone_generation,
                 removed,
+                streak.map(|streak| streak.generation),
+                streak.map(|streak| streak.since.as_millis()),
+                streak.map(|streak| streak.last.as_millis()),
+                streak.map(|streak| streak.attempts),
             ])?;
         }
         Ok(())
@@ -168,7 +178,7 @@ pub(super) fn read(connection: &Connection, number: i64) -> rusqlite::Result<Acc
     connection
         .prepare_cached(
             "SELECT uid, pending, retrying, delivered, failed, last, last_failure, last_failure_attempt,
-                    gone_generation, removed
+                    gone_generation, removed, failing_generation, failing_since, failing_last, failing_attempts
              FROM webhooks WHERE number = ?1",
         )?
         .query_row([number], |row| {
@@ -186,6 +196,14 @@ pub(super) fn read(connection: &Connection, number: i64) -> rusqlite::Result<Acc
                 last_failure: delivery(6)?.zip(row.get(7)?),
                 gone_generation: row.get(8)?,
                 removed: row.get(9)?,
+                streak: streak(row)?,
             })
         })
+}
+
+/// From the columns `failing_generation`, `failing_since`, `failing_last`, `failing_attempts`.
+fn streak(row: &Row<'_>) -> rusqlite::Result<Option<Streak>> {
+    let Some(generation) = row.get(10)? else { return Ok(None) };
+    let time = |column| row.get(column).map(Time::from_millis);
+    Ok(Some(Streak { generation, since: time(11)?, last: time(12)?, attempts: row.get(13)? }))
 }

@@ -160,5 +160,6 @@ fn summary(connection: &Connection, webhook: WebhookId) -> rusqlite::Result<Summ
         last,
         last_failure,
         gone_generation: account.gone_generation,
+        streak: account.streak,
     })
 }

@@ -31,7 +31,8 @@ impl Commit<'_> {
     ) -> rusqlite::Result<()> {
         let mut page = Page::default();
         if let Some(number) = self.ledger.find(self.connection, webhook)? {
-            page.gone_generation = self.ledger.account(self.connection, number)?.gone_generation;
+            let account = self.ledger.account(self.connection, number)?;
+            (page.gone_generation, page.streak) = (account.gone_generation, account.streak);
             let mut rows = unfinished(self.connection, number, after, limit.saturating_add(1))?;
             page.more = rows.len() > limit;
             rows.truncate(limit);

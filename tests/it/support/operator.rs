@@ -1,6 +1,7 @@
 //! The operator as a process.
 
 use std::{
+    path::PathBuf,
     process::{Command, ExitStatus},
     sync::Arc,
 };
@@ -42,6 +43,11 @@ impl Operator {
     /// The address of its API, such as `http://127.0.0.1:40123`. A new one after each start.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The file of its database, to be touched only while it does not run.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("data/hookwright.db")
     }
 
     /// Publishes an event, and tells what the answer was.

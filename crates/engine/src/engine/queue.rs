@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::window::Window;
 use crate::attempt::{Outcome, Verdict};
 use crate::breaker::{Breaker, Circuit};
+use crate::command::Page;
 use crate::delivery::Pending;
 use crate::endpoint::{Endpoint, Hold, Receiver, Target};
 use crate::id::DeliveryId;
 use crate::rate::Bucket;
 use crate::retry::MAX_DELAY;
+use crate::streak::Streak;
 use crate::time::Time;
 
 /// A webhook at work.
@@ -30,6 +32,10 @@ pub(super) struct Queue {
     breaker: Option<Breaker>,
     /// The generation of the object at which the receiver answered 410 Gone.
     pub(super) gone_generation: Option<i64>,
+    /// The failures of the receiver, while it does nothing else.
+    streak: Option<Streak>,
+    /// Whether `streak` is known: from the log, or from an attempt since.
+    recalled: bool,
 }
 
 impl Queue {
@@ -43,6 +49,8 @@ impl Queue {
             in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             quiet_until: Time::MIN,
             gone_generation: None,
+            streak: None,
+            recalled: false,
         }
     }
 
@@ -62,6 +70,9 @@ impl Queue {
         match &self.endpoint.target {
             Target::Held(hold) => Err(*hold),
             Target::Receiver(_) if self.gone_generation == Some(self.endpoint.generation) => Err(Hold::Gone),
+            Target::Receiver(_) if self.streak.is_some_and(|it| it.holds(self.endpoint.generation)) => {
+                Err(Hold::Failing)
+            }
             Target::Receiver(receiver) => Ok(receiver),
         }
     }
@@ -96,6 +107,30 @@ impl Queue {
             breaker.sends(pending.id);
         }
         Some((pending, receiver))
+    }
+
+    /// Takes over what the log remembers of the receiver. What happened since counts more.
+    pub(super) fn recall(&mut self, page: &Page) {
+        self.gone_generation = self.gone_generation.or(page.gone_generation);
+        if !std::mem::replace(&mut self.recalled, true) {
+            self.streak = page.streak;
+        }
+    }
+
+    /// A request sent at this generation of the webhook has ended: what the log is to remember of
+    /// the receiver's failures, where that changes.
+    pub(super) fn judge(&mut self, generation: i64, verdict: Verdict, now: Time) -> Option<Option<Streak>> {
+        let before = (self.recalled, self.streak);
+        match verdict {
+            Verdict::Success => self.streak = None,
+            Verdict::Retry | Verdict::Gone if generation == self.endpoint.generation => {
+                self.streak = Some(Streak::extended(self.streak, generation, now));
+            }
+            // Of a receiver that the webhook had before, or our own fault.
+            Verdict::Retry | Verdict::Gone | Verdict::Uncharged => return None,
+        }
+        self.recalled = true;
+        (before != (true, self.streak)).then_some(self.streak)
     }
 
     /// A request has ended: makes room for the next, more or less of it by how it ended.

@@ -7,6 +7,7 @@ use hookwright_engine::command::{Command, Page};
 use hookwright_engine::delivery::{Pending, Position, State};
 use hookwright_engine::engine::Input;
 use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use hookwright_engine::streak::Streak;
 use hookwright_engine::time::Time;
 
 /// A delivery in the log.
@@ -24,6 +25,7 @@ pub struct Row {
 struct Tables {
     rows: BTreeMap<DeliveryId, Row>,
     gone: HashMap<WebhookId, i64>,
+    streaks: HashMap<WebhookId, Streak>,
 }
 
 /// The log, and the commands and notices under way.
@@ -50,6 +52,10 @@ impl Log {
 
     pub fn gone(&self) -> &HashMap<WebhookId, i64> {
         &self.tables.gone
+    }
+
+    pub fn streaks(&self) -> &HashMap<WebhookId, Streak> {
+        &self.tables.streaks
     }
 
     pub fn ask(&mut self, command: Command) {
@@ -117,6 +123,10 @@ impl Log {
             Command::Gone { webhook, generation } => {
                 self.tables.gone.insert(webhook, generation);
             }
+            Command::Failing { webhook, streak: Some(streak) } => {
+                self.tables.streaks.insert(webhook, streak);
+            }
+            Command::Failing { webhook, streak: None } => drop(self.tables.streaks.remove(&webhook)),
         }
         true
     }
@@ -128,7 +138,9 @@ impl Log {
         pending.sort_by_key(Pending::position);
         let more = pending.len() > limit;
         pending.truncate(limit);
-        Page { pending, more, gone_generation: self.tables.gone.get(&webhook).copied() }
+        let Tables { rows: _, gone, streaks } = &self.tables;
+        let (gone_generation, streak) = (gone.get(&webhook).copied(), streaks.get(&webhook).copied());
+        Page { pending, more, gone_generation, streak }
     }
 
     fn cancel_where(&mut self, of: impl Fn(&Row) -> bool) {

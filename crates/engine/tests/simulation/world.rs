@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::circuit::Circuits;
 use crate::log::Log;
 use crate::pace::Pace;
+use crate::streak::Streaks;
 
 const LIMITS: Limits = Limits { max_in_flight: 6, window: 4 };
 const MAX_ATTEMPTS: u32 = 4;
@@ -40,6 +41,7 @@ enum Temper {
 #[derive(Debug)]
 struct Flight {
     webhook: WebhookId,
+    generation: i64,
     ends: Time,
     outcome: Outcome,
 }
@@ -63,6 +65,7 @@ pub struct World {
     /// When each webhook was sent to since its rate limit is in force.
     pace: Pace,
     circuits: Circuits,
+    streaks: Streaks,
     /// Webhooks that were removed; events may still be accepted for them for a moment.
     removed: Vec<WebhookId>,
     /// Deliveries that a receiver has taken.
@@ -70,7 +73,11 @@ pub struct World {
     accepted: Vec<DeliveryId>,
     next_id: u64,
     generation: i64,
+    /// Receivers fail and nobody does anything about it, for days.
+    neglected: bool,
     pub sent: u64,
+    /// Webhooks that were held for failing.
+    pub held: u64,
 }
 
 impl World {
@@ -89,12 +96,15 @@ impl World {
             quiet: HashMap::new(),
             pace: Pace::default(),
             circuits: Circuits::default(),
+            streaks: Streaks::default(),
             removed: Vec::new(),
             received: HashSet::new(),
             accepted: Vec::new(),
             next_id: 1,
             generation: 0,
+            neglected: seed.is_multiple_of(4),
             sent: 0,
+            held: 0,
         };
         world.feed(Input::Synced(HashSet::new()));
         for _ in 0..world.rng.usize(1..5) {
@@ -106,6 +116,7 @@ impl World {
     /// One thing happens.
     pub fn act(&mut self) {
         match self.rng.u32(0..100) {
+            85..91 if self.neglected => self.pass_time(),
             0..20 => self.publish(),
             20..40 => drop(self.log.apply_next()),
             40..55 => self.hear(),
@@ -167,6 +178,14 @@ impl World {
                 Effect::Send(send) => self.send(&send),
                 Effect::Command(command) => self.ask(command),
                 Effect::Circuit { webhook, circuit } => self.circuits.turned(webhook, circuit, self.now),
+                Effect::Held { webhook, hold: Hold::Failing } => {
+                    self.streaks.held(webhook);
+                    self.held += 1;
+                }
+                Effect::Held { webhook, hold } => {
+                    assert_eq!(hold, Hold::Gone, "held by what no receiver does");
+                    assert!(self.gone.contains_key(&webhook));
+                }
             }
         }
         assert!(self.engine.next_wake().is_none_or(|wake| wake > self.now) || self.is_full());
@@ -208,12 +227,13 @@ impl World {
 
         self.pace.sends(webhook, self.now);
         self.circuits.sends(webhook, pending.id, self.now);
+        self.streaks.sends(webhook);
 
         let (outcome, latency) = self.answer(webhook);
         if outcome.status().is_some_and(|status| (200..300).contains(&status)) {
             self.received.insert(pending.id);
         }
-        let flight = Flight { webhook, ends: self.now + latency, outcome };
+        let flight = Flight { webhook, generation: endpoint.generation, ends: self.now + latency, outcome };
         assert!(self.flights.insert(pending.id, flight).is_none(), "{} is in flight already", pending.id);
         self.sent += 1;
     }
@@ -245,7 +265,9 @@ impl World {
         let ended: Vec<_> =
             self.flights.iter().filter(|(_, flight)| flight.ends <= self.now).map(|(&id, _)| id).collect();
         let Some(&delivery) = self.rng.choice(&ended) else { return };
-        let Some(Flight { webhook, ends: _, outcome }) = self.flights.remove(&delivery) else { return };
+        let Some(Flight { webhook, generation, ends: _, outcome }) = self.flights.remove(&delivery) else {
+            return;
+        };
         if let Some(hint) = outcome.retry_after()
             && self.endpoints.contains_key(&webhook)
         {
@@ -254,10 +276,16 @@ impl World {
             *quiet = end.max(*quiet);
         }
         self.circuits.landed(webhook, delivery, outcome.verdict(), self.now);
+        if let Some(endpoint) = self.endpoints.get(&webhook) {
+            self.streaks.landed(webhook, endpoint.generation, generation, outcome.verdict(), self.now);
+        }
         let attempt = Attempt { started: self.now, elapsed: Duration::ZERO, outcome, response: Vec::new() };
         let entropy = self.rng.u64(..);
         self.feed(Input::Attempted { delivery, attempt, entropy });
         self.circuits.assert_open_where_due(webhook, self.now);
+        if self.endpoints.get(&webhook).is_some_and(|it| matches!(it.target, Target::Receiver(_))) {
+            self.streaks.assert_held_where_due(webhook);
+        }
     }
 
     fn hear(&mut self) {
@@ -282,7 +310,7 @@ impl World {
         self.now = match self.rng.u32(0..10) {
             0..6 => self.now + Duration::from_millis(self.rng.u64(0..500)),
             6..9 => self.engine.next_wake().unwrap_or(self.now).max(self.now),
-            _ => self.now + Duration::from_secs(self.rng.u64(0..100_000)),
+            _ => self.now + Duration::from_secs(self.rng.u64(0..300_000)),
         };
         self.feed(Input::Tick);
     }
@@ -332,9 +360,11 @@ impl World {
     fn create_webhook(&mut self) {
         let made_again = self.removed.pop().filter(|_| self.rng.bool());
         let webhook = made_again.unwrap_or_else(|| WebhookId::from_uid(Uuid::from_u128(self.rng.u128(..))));
-        self.tempers.insert(webhook, Temper::Healthy);
+        self.tempers.insert(webhook, if self.neglected { Temper::Failing } else { Temper::Healthy });
         self.put_webhook(webhook, false);
-        self.change_temper();
+        if !self.neglected {
+            self.change_temper();
+        }
     }
 
     fn change_webhook(&mut self) {
@@ -374,6 +404,7 @@ impl World {
         };
         self.pace.heed(&endpoint);
         self.circuits.heed(&endpoint);
+        self.streaks.heed(webhook, endpoint.generation);
         self.endpoints.insert(webhook, Arc::clone(&endpoint));
         self.feed(Input::Upsert(endpoint));
     }
@@ -409,6 +440,7 @@ impl World {
         self.quiet.clear();
         self.pace = Pace::default();
         self.circuits = Circuits::default();
+        self.streaks = Streaks::remembered(self.log.streaks());
         self.ended.clear();
         self.due.clear();
         self.gone.clone_from(self.log.gone());
@@ -423,6 +455,7 @@ impl World {
         for endpoint in endpoints {
             self.pace.heed(&endpoint);
             self.circuits.heed(&endpoint);
+            self.streaks.heed(endpoint.id, endpoint.generation);
             self.feed(Input::Upsert(endpoint));
         }
         self.feed(Input::Synced(self.endpoints.keys().copied().collect()));

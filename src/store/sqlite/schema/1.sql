@@ -15,6 +15,12 @@ CREATE TABLE webhooks (
     last_failure_attempt INTEGER,
     -- The generation at which the receiver answered 410 Gone.
     gone_generation      INTEGER,
+    -- The failures of the receiver since it last took a delivery: at which generation, when the first
+    -- and the latest were, and how many. Null where there are none.
+    failing_generation   INTEGER,
+    failing_since        INTEGER,
+    failing_last         INTEGER,
+    failing_attempts     INTEGER,
     -- Whether the webhook is deleted; the row goes with its last delivery.
     removed              INTEGER NOT NULL DEFAULT 0
 ) STRICT;
