@@ -8,6 +8,7 @@
 
 pub mod condition;
 pub mod endpoint;
+mod field;
 mod rule;
 mod schema;
 pub mod secret;
@@ -15,8 +16,7 @@ mod sending;
 pub mod webhook;
 pub mod webhook_delivery;
 
-use std::sync::LazyLock;
-
+pub use field::{Field, has_webhook_field, webhook_fields};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
@@ -43,20 +43,6 @@ pub fn definitions() -> [CustomResourceDefinition; 2] {
         }
         definition
     })
-}
-
-/// Whether the spec of a `Webhook` has a field at this path, such as `/retry/maxAttempts`.
-#[must_use]
-pub fn has_webhook_field(path: &str) -> bool {
-    static SPEC: LazyLock<Option<JSONSchemaProps>> = LazyLock::new(|| {
-        let schema = Webhook::crd().spec.versions.pop()?.schema?.open_api_v3_schema?;
-        schema.properties?.remove("spec")
-    });
-    let field = |schema: &'static JSONSchemaProps, name| schema.properties.as_ref()?.get(name);
-    path.split('/')
-        .skip(1)
-        .try_fold(SPEC.as_ref(), |schema, name| Some(Some(field(schema?, name)?)))
-        .is_some()
 }
 
 /// The definitions as YAML files: name and content.

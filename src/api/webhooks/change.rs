@@ -52,8 +52,8 @@ impl Change {
             _ if pointer == SECRET => self.wrong(pointer, "must be text"),
             Value::Null if !pointer.is_empty() => self.remove(pointer),
             Value::Object(headers) if places::of_resource(pointer).as_deref() == Some(HEADERS) => {
-                let headers = headers.into_iter().map(|(name, value)| self.header(name, value)).collect();
-                self.set(pointer, HEADERS, Value::Object(headers));
+                let headers = self.headers(headers);
+                self.set(pointer, HEADERS, headers);
             }
             Value::Object(fields) if !fields.is_empty() => {
                 for (name, value) in fields {
@@ -68,10 +68,10 @@ impl Change {
 
     fn remove(&mut self, pointer: &str) {
         let places = places::inside(pointer);
-        if !places::holds(pointer) && !places.iter().any(|path| has_webhook_field(path)) {
+        if places.is_empty() && !places::holds(pointer) {
             return self.wrong(pointer, "there is no such field");
         }
-        for path in places.into_iter().filter(|path| has_webhook_field(path)) {
+        for path in places {
             self.set(pointer, &path, Value::Null);
         }
     }
@@ -85,10 +85,10 @@ impl Change {
             ("/suspend", _) => Err("must be true or false"),
             (HEADERS, _) => Err("must be an object of names and values"),
             (places::BACKOFF, factor) => percent(&factor).ok_or("must be a number such as 2.0"),
-            (EXPRESSIONS, Value::Array(texts)) => Ok(texts.into_iter().enumerate().map(expression).collect()),
+            (EXPRESSIONS, Value::Array(items)) => Ok(items.into_iter().enumerate().map(expression).collect()),
             // Verifying certificates is all that a version without this field does.
             ("/tls/insecureSkipVerify", Value::Bool(false)) if !has_webhook_field(&path) => return,
-            (_, value) => Ok(value),
+            (_, value) => Ok(places::camel_fields(value)),
         };
         match converted {
             Ok(value) => self.set(pointer, &path, value),
@@ -96,24 +96,32 @@ impl Change {
         }
     }
 
-    fn header(&mut self, name: String, value: Value) -> (String, Value) {
-        let item = match value {
+    /// The headers by their names, which differ in more than case.
+    fn headers(&mut self, headers: Map<String, Value>) -> Value {
+        let mut named = Map::new();
+        for (name, value) in headers {
+            let item = self.header(&name, value);
+            if named.insert(name.to_ascii_lowercase(), item).is_some() {
+                self.wrong(&header_pointer(&name), "is there twice");
+            }
+        }
+        Value::Object(named)
+    }
+
+    fn header(&mut self, name: &str, value: Value) -> Value {
+        match value {
             Value::Null => Value::Null,
             Value::String(value) => json!({ "name": name, "value": value, "valueFrom": null }),
             Value::Object(mut fields) if fields.len() == 1 && fields.contains_key("value_from") => {
-                let mut source = fields.remove("value_from").unwrap_or_default();
-                if let Some(reference) = source.as_object_mut().and_then(|it| it.remove("secret_key_ref")) {
-                    source["secretKeyRef"] = reference;
-                }
+                let source = places::camel_fields(fields.remove("value_from").unwrap_or_default());
                 json!({ "name": name, "value": null, "valueFrom": source })
             }
             _ => {
                 let detail = "must be text, or {\"value_from\": {\"secret_key_ref\": {\"name\", \"key\"}}}";
-                self.wrong(&header_pointer(&name), detail);
+                self.wrong(&header_pointer(name), detail);
                 Value::Null
             }
-        };
-        (name, item)
+        }
     }
 
     /// Sets a field of the patch, unless the body says something else of it elsewhere.
@@ -153,10 +161,17 @@ impl Change {
             return Err(Problem::field("/events", "is required"));
         }
         let headers = header_names(&changed);
-        serde_path_to_error::deserialize(changed).map_err(|error| {
+        let mut unknown = Vec::new();
+        let mut note = |path: serde_ignored::Path<'_>| unknown.push(path.to_string().replace(".?", ""));
+        let spec = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(changed, &mut note));
+        let spec = spec.map_err(|error| {
             let pointer = self.pointer(&error.path().to_string(), &headers);
             Problem::field(&pointer, error.inner().to_string())
-        })
+        })?;
+        match unknown.first() {
+            Some(path) => Err(Problem::field(&self.pointer(path, &headers), "there is no such field")),
+            None => Ok(spec),
+        }
     }
 
     /// Refuses a webhook that the one door would not let in.
@@ -192,6 +207,13 @@ impl Change {
         self.pointer(field, &names)
     }
 
+    /// Whether the body has a name for the expression at this index.
+    fn names_expression(&self, index: &str) -> bool {
+        let name = self.patch.pointer(&format!("{EXPRESSIONS}{index}/name"));
+        let given = index.trim_start_matches('/').parse().map(places::expression_name);
+        name.is_some_and(|name| given.is_ok_and(|given| *name != given))
+    }
+
     fn pointer(&self, field: &str, headers: &[String]) -> String {
         let field = field.trim_start_matches('.');
         let field = field
@@ -207,8 +229,10 @@ impl Change {
         if let Some(name) = index.and_then(|index| headers.get(index.parse::<usize>().ok()?)) {
             return header_pointer(name);
         }
-        if places::is_in(&path, EXPRESSIONS) {
-            return path.trim_end_matches("/cel").to_owned();
+        if let Some(index) = path.strip_prefix(EXPRESSIONS).and_then(|rest| rest.strip_suffix("/cel"))
+            && !self.names_expression(index)
+        {
+            return format!("{EXPRESSIONS}{index}");
         }
         let said = self.said.iter().filter(|(said, _)| places::is_in(&path, said));
         match said.max_by_key(|(said, _)| said.len()) {
@@ -252,7 +276,7 @@ fn headers_by_name(spec: &mut Value) {
     if let Some(headers) = spec.pointer_mut(HEADERS)
         && let Value::Array(list) = headers.take()
     {
-        let named = |item: Value| (item["name"].as_str().unwrap_or_default().to_owned(), item);
+        let named = |item: Value| (item["name"].as_str().unwrap_or_default().to_ascii_lowercase(), item);
         *headers = Value::Object(list.into_iter().map(named).collect::<Map<_, _>>());
     }
 }
@@ -279,8 +303,12 @@ fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-fn expression((index, text): (usize, Value)) -> Value {
-    json!({ "name": format!("expression-{}", index + 1), "cel": text })
+/// One with a name, or just its text.
+fn expression((index, item): (usize, Value)) -> Value {
+    match item {
+        Value::Object(_) => places::camel_fields(item),
+        text => json!({ "name": places::expression_name(index), "cel": text }),
+    }
 }
 
 /// A factor as a percentage, where it is a whole one.

@@ -251,3 +251,6 @@ fn generated_key() -> Result<SecretString, Problem> {
     getrandom::fill(&mut entropy).map_err(|error| failed(&error))?;
     hookwright_signature::generate(&entropy).map_err(|error| failed(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! Where the fields of a webhook are in the REST API, and where in the custom resource. Where this
 //! table says nothing, they are in the same place under the same name, in the other's case.
 
+use serde_json::Value;
+
+use crate::crd::{Field, webhook_fields};
+
 /// Pointers of the API beside paths of the resource, the narrower first.
 const PLACES: [(&str, &str); 14] = [
     ("/active", "/suspend"),
@@ -23,7 +27,7 @@ const PLACES: [(&str, &str); 14] = [
 pub(super) const BACKOFF: &str = "/retry/backoffRatePercent";
 
 /// Fields of the resource that the API has under other names only.
-const RENAMED: [&str; 4] = ["/suspend", "/request", "/retry", "/batch"];
+const RENAMED: [&str; 5] = ["/suspend", "/request/content_type", "/request/headers", "/retry", "/batch"];
 
 /// Where the resource has what the API has at `pointer`. `None`: the API has no such field.
 pub(super) fn of_resource(pointer: &str) -> Option<String> {
@@ -37,14 +41,25 @@ pub(super) fn of_resource(pointer: &str) -> Option<String> {
     (!elsewhere && !is_in(pointer, "/config")).then(|| camel(pointer))
 }
 
-/// What the resource has of all that the API has inside of `pointer`.
+/// What the resource has of all that the API has inside of `pointer`, and no more: the widest fields.
 pub(super) fn inside(pointer: &str) -> Vec<String> {
-    let mut places: Vec<_> = of_resource(pointer).into_iter().collect();
-    // An alias of `retry_policy`: what is not shown in `config` is not removed with it either.
-    let shown = |from: &str| !is_in(from, "/config/retry") || is_in(pointer, "/config/retry");
-    let inner = PLACES.iter().filter(|(from, _)| is_in(from, pointer) && shown(from));
-    places.extend(inner.map(|(_, to)| (*to).to_owned()));
-    places
+    // Another way of writing it: what is shown elsewhere.
+    let alias = of_resource(pointer).filter(|path| of_api(path) != pointer);
+    let is_inside =
+        |path: &str| is_in(&of_api(path), pointer) || alias.as_ref().is_some_and(|alias| is_in(path, alias));
+    let mut found = Vec::new();
+    collect(webhook_fields(), &is_inside, &mut found);
+    found
+}
+
+fn collect(fields: &[Field], is_inside: &impl Fn(&str) -> bool, found: &mut Vec<String>) {
+    for field in fields {
+        if field.all(is_inside) {
+            found.push(field.path.clone());
+        } else {
+            collect(&field.fields, is_inside, found);
+        }
+    }
 }
 
 /// Where the API has what the resource has at `path`.
@@ -68,6 +83,31 @@ pub(super) fn exists(pointer: &str) -> bool {
 /// Whether a pointer is that of something, or of something inside of it.
 pub(super) fn is_in(pointer: &str, outer: &str) -> bool {
     pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What the API calls an expression that was not given a name.
+pub(super) fn expression_name(index: usize) -> String {
+    format!("expression-{}", index + 1)
+}
+
+/// What is in a list, with its fields in the case of the resource.
+pub(super) fn camel_fields(value: Value) -> Value {
+    renamed(value, camel)
+}
+
+/// What is in a list, with its fields in the case of the API.
+pub(super) fn snake_fields(value: Value) -> Value {
+    renamed(value, snake)
+}
+
+fn renamed(value: Value, name: fn(&str) -> String) -> Value {
+    match value {
+        Value::Object(fields) => {
+            fields.into_iter().map(|(field, value)| (name(&field), renamed(value, name))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(|item| renamed(item, name)).collect(),
+        value => value,
+    }
 }
 
 fn camel(snake: &str) -> String {
@@ -125,18 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_whole_is_removed_everywhere() {
-        assert_eq!(
-            inside("/retry_policy"),
-            [
-                "/retry",
-                "/retry/backoffRatePercent",
-                "/retry/intervalsSeconds",
-                "/timeouts/requestSeconds",
-                "/retry"
-            ]
-        );
+    fn what_is_removed_whole_is_all_that_is_shown_there() {
+        assert_eq!(inside("/retry_policy"), ["/retry", "/timeouts/requestSeconds"]);
+        assert_eq!(inside("/config/retry"), ["/retry"]);
+        assert_eq!(inside("/timeouts"), ["/timeouts/connectSeconds"]);
+        assert_eq!(inside("/tls"), ["/tls/caRef", "/tls/clientCertRef"]);
+        assert_eq!(inside("/rate_limit"), ["/rateLimit"]);
+        assert_eq!(inside("/active"), ["/suspend"]);
         assert!(inside("/config").contains(&"/request/headers".to_owned()));
         assert!(!inside("/config").contains(&"/retry".to_owned()));
+        assert!(!inside("/config").contains(&"/request".to_owned()), "authorization is not in it");
+        assert!(inside("/unknown").is_empty());
     }
 }

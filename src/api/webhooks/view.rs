@@ -102,14 +102,14 @@ fn show(path: &str, value: &Value, shown: &mut Value) {
         ("/suspend", _) => return, // It is `active`, which is always shown.
         ("/request/headers", Value::Array(list)) => list.iter().filter_map(header).collect(),
         (places::BACKOFF, percent) => percent.as_f64().map_or(Value::Null, |percent| json!(percent / 100.0)),
-        ("/filters/expressions", Value::Array(list)) => list.iter().map(|it| it["cel"].clone()).collect(),
+        ("/filters/expressions", Value::Array(list)) => list.iter().enumerate().map(expression).collect(),
         (_, Value::Object(fields)) => {
             for (name, value) in fields {
                 show(&format!("{path}/{name}"), value, shown);
             }
             return;
         }
-        (_, value) => value.clone(),
+        (_, value) => places::snake_fields(value.clone()),
     };
     let pointer = places::of_api(path);
     *pointer.split('/').skip(1).fold(shown, |object, name| &mut object[name]) = value;
@@ -122,4 +122,13 @@ fn header(item: &Value) -> Option<(String, Value)> {
         reference => json!({ "value_from": { "secret_key_ref": reference } }),
     };
     Some((name, value))
+}
+
+/// Its text, or all of it where it was given a name.
+fn expression((index, item): (usize, &Value)) -> Value {
+    if item["name"] == places::expression_name(index) {
+        item["cel"].clone()
+    } else {
+        places::snake_fields(item.clone())
+    }
 }

@@ -90,6 +90,29 @@ fn what_is_wrong_is_told_where_the_caller_wrote_it() {
         ("/config/headers", json!({ "X-A": 1 }), "/config/headers/X-A", "must be text"),
         ("/config/headers", json!({ "Host": "x" }), "/config/headers/Host", "set by"),
         ("/config/headers", json!([]), "/config/headers", "an object"),
+        ("/config/headers", json!({ "X-A": "1", "x-a": "2" }), "/config/headers/x-a", "is there twice"),
+        (
+            "/config/headers/X-A",
+            json!({ "value_from": { "secret_key_ref": { "name": "n", "key": "k", "x": 1 } } }),
+            "/config/headers/X-A",
+            "no such field",
+        ),
+        ("/config/headers/X-A", json!({ "value_from": {} }), "/config/headers/X-A", "missing field"),
+        ("/filters/expressions", json!(["true", "event."]), "/filters/expressions/1", ""),
+        ("/filters/expressions", json!([{ "name": "a", "cel": "event." }]), "/filters/expressions/0/cel", ""),
+        (
+            "/filters/expressions",
+            json!([{ "name": "a", "cel": "true", "x": 1 }]),
+            "/filters/expressions/0/x",
+            "no such field",
+        ),
+        ("/request/authorization", json!({}), "/request/authorization", "exactly one"),
+        (
+            "/request/authorization/bearer/token_ref",
+            json!({ "name": "A_b", "key": "k" }),
+            "/request/authorization/bearer/token_ref/name",
+            "the name of an object",
+        ),
         ("/config/retry/max_attempts", json!(-1), "/config/retry/max_attempts", "invalid value"),
         ("/retry_policy/max_attempts", json!(0), "/retry_policy/max_attempts", "0"),
         ("/retry_policy/intervals", json!([1, 0]), "/retry_policy/intervals", "0"),
@@ -114,6 +137,8 @@ fn a_field_that_nobody_enforces_is_refused() {
         ("/config/unknown", json!({ "a": 1 })),
         ("/retry/maxAttempts", json!(1)),
         ("/suspend", json!(true)),
+        ("/request/headers", json!([])),
+        ("/request/content_type", json!("application/json")),
         ("/timeouts/requestSeconds", json!(1)),
         ("/retry_policy/unknown", json!(null)),
     ] {
@@ -145,6 +170,8 @@ fn a_patch_keeps_what_it_does_not_name_and_removes_what_it_says_is_null() {
         json!([{ "name": "X-B", "value": "2" }, { "name": "X-C", "value": "3" }])
     );
     assert_eq!(headers["description"], "d");
+    let cased = patched(json!({ "config": { "headers": { "x-a": "2", "x-B": null } } }));
+    assert_eq!(cased["request"]["headers"], json!([{ "name": "x-a", "value": "2" }]));
     let removed = patched(json!({ "description": null, "retry_policy": null, "config": null }));
     for field in ["description", "retry"] {
         assert!(removed.get(field).is_none(), "{removed}");
