@@ -14,11 +14,11 @@ demo: ## deliver two events to two receivers, without a cluster
 	@cargo build --quiet --locked --bin hookwright --example demo
 	@target/debug/examples/demo
 
-tools: ## build what the tests run: etcd, kube-apiserver, kube-controller-manager, kubectl (once per machine)
-	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl
+tools: ## build what the tests run: etcd, kube-apiserver, kube-controller-manager, kubectl, redis-server (once per machine)
+	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server
 
 test: tools ## run every test; the last line counts them
-	@cargo test --workspace --locked | awk ' \
+	@cargo test --workspace --all-features --locked | awk ' \
 		{ print; fflush() } \
 		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 		END { printf "tests: %d passed, %d failed, %d skipped\n", passed, failed, ignored }'
@@ -27,7 +27,7 @@ test: tools ## run every test; the last line counts them
 lint: ## check formatting, clippy, licences, bans and sources; with HOOKWRIGHT_ADVISORIES=1 also advisories
 	@tests/tools/build cargo-deny
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	@cargo fetch --quiet --locked # cargo-deny reads the crates of all platforms
 	bin/cargo-deny --offline --locked check bans licenses sources
 	@if [[ "$${HOOKWRIGHT_ADVISORIES:-}" == 1 ]]; then bin/cargo-deny --locked check advisories; fi

@@ -53,7 +53,8 @@ pub fn check(secret: &SecretString) -> Result<(), InvalidSecret> {
 
 /// Checks that a request was signed with one of the secrets, at a time within the window.
 ///
-/// Signatures of other versions (`v1a`: asymmetric) are passed over.
+/// Signatures of other versions (`v1a`: asymmetric) are passed over, and so are secrets that are no key
+/// of this scheme, as the one before a rotation to it, as long as there is another.
 pub fn verify(
     secrets: &[SecretString],
     headers: Headers<'_>,
@@ -65,11 +66,18 @@ pub fn verify(
     if given.is_empty() {
         return Err(Rejection::MalformedSignature { expected: FORM });
     }
-    let expected = secrets
-        .iter()
-        .map(|secret| code(secret, headers.id, headers.timestamp, body))
-        .collect::<Result<Vec<_>, _>>()?;
-    if mac::any_equal(&expected, &given) { Ok(()) } else { Err(Rejection::Mismatch) }
+    let (mut expected, mut unusable) = (Vec::with_capacity(secrets.len()), None);
+    for secret in secrets {
+        match code(secret, headers.id, headers.timestamp, body) {
+            Ok(code) => expected.push(code),
+            Err(invalid) => unusable = Some(invalid),
+        }
+    }
+    match unusable {
+        Some(invalid) if expected.is_empty() => Err(invalid.into()),
+        _ if mac::any_equal(&expected, &given) => Ok(()),
+        _ => Err(Rejection::Mismatch),
+    }
 }
 
 fn code(secret: &SecretString, id: &str, timestamp: &str, body: &[u8]) -> Result<Code, InvalidSecret> {
