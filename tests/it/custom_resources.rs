@@ -24,7 +24,12 @@ fn changed(spec: &Value, changes: &Value) -> Value {
 }
 
 /// What the API server says to a new object, asked as `kubectl apply --server-side` asks.
-async fn apply(ns: &Namespace<'_>, resource: &ApiResource, spec: &Value, dry: bool) -> Result<(), String> {
+pub async fn apply(
+    ns: &Namespace<'_>,
+    resource: &ApiResource,
+    spec: &Value,
+    dry: bool,
+) -> Result<(), String> {
     let client = ns.api::<Webhook>().await.into_client();
     let api: Api<DynamicObject> = Api::namespaced_with(client, ns.name(), resource);
     let object = DynamicObject::new("orders", resource).data(json!({ "spec": spec }));

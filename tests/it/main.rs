@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "the test runner shows it for tests that fail")]
 
+mod bad_input;
 mod command_line;
 mod control_plane;
 mod custom_resources;

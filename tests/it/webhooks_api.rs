@@ -244,3 +244,53 @@ async fn a_test_sends_once_and_tells_what_the_receiver_said() {
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
     assert_eq!(receiver.received().len(), 2);
 }
+
+#[tokio::test]
+async fn a_signing_secret_of_the_users_own_is_not_rotated_here() {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace("own-secret").await;
+    let operator = Operator::start(cluster, &ns, &[]).await;
+    let body = json!({
+        "url": "https://a.example/", "events": ["*"], "signing": { "secret_ref": { "name": "key" } },
+    });
+    let (status, made) = operator.call(&ns, Method::POST, "/v1/webhooks", Some(&body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert!(made.get("secret").is_none());
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    let (status, problem) = operator.call(&ns, Method::POST, &format!("{path}/secret/rotate"), None).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("Secret 'key'"), "{problem}");
+    let body = json!({ "config": { "secret": "chosen" } });
+    let (status, problem) = operator.call(&ns, Method::PATCH, &path, Some(&body)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    assert_eq!(problem["errors"][0]["pointer"], "/config/secret");
+    assert_eq!(ns.kubectl(&["get", "secrets", "--output=name"]).await.success(), "", "none was made");
+}
+
+#[tokio::test]
+async fn of_patches_at_the_same_time_none_is_lost() {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace("at-once").await;
+    let operator = Operator::start(cluster, &ns, &[]).await;
+    let body = json!({ "url": "https://a.example/", "events": ["*"] });
+    let (_, made) = operator.call(&ns, Method::POST, "/v1/webhooks", Some(&body)).await;
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    let patches = [
+        json!({ "description": "mine" }),
+        json!({ "retry_policy": { "max_attempts": 3 } }),
+        json!({ "config": { "headers": { "X-A": "1" } } }),
+        json!({ "filters": { "user_ids": ["user_1"] } }),
+    ];
+    let answers = patches.iter().map(|patch| operator.call(&ns, Method::PATCH, &path, Some(patch)));
+    for (status, answer) in futures::future::join_all(answers).await {
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    let (_, shown) = operator.call(&ns, Method::GET, &path, None).await;
+    assert_eq!(
+        (&shown["description"], &shown["retry_policy"]["max_attempts"]),
+        (&json!("mine"), &json!(3)),
+        "{shown}"
+    );
+    assert_eq!(shown["config"]["headers"], json!({ "X-A": "1" }), "{shown}");
+    assert_eq!(shown["filters"], json!({ "user_ids": ["user_1"] }), "{shown}");
+}

@@ -20,7 +20,7 @@ use hookwright_engine::endpoint::{Endpoint, Target};
 use hookwright_engine::id::WebhookId;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::catalog::Error;
 use self::change::Change;
@@ -36,7 +36,9 @@ const MAX_BYTES: usize = 128 * 1024;
 /// How long an answer waits until deliveries follow the change that it tells of.
 const EFFECT: Duration = Duration::from_secs(5);
 /// How often a change is made anew because somebody else was faster.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u64 = 20;
+/// By how much longer each further attempt may wait, so that those who are at it do not stay in step.
+const STEP_MILLIS: u64 = 10;
 /// What names are chosen from: neither vowels nor what looks like them, as in other generated names.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 /// Characters of a generated name behind `webhook-`.
@@ -190,7 +192,9 @@ impl Api {
             tries += 1;
             match self.catalog.update(&current, &wanted.spec).await {
                 Ok(changed) => return Ok(changed),
-                Err(Error::Changed) if tries < ATTEMPTS => {}
+                Err(Error::Changed) if tries < ATTEMPTS => {
+                    sleep(Duration::from_millis(fastrand::u64(..tries * STEP_MILLIS))).await;
+                }
                 Err(error) => return Err(error.problem(|field| change.place(&wanted, field))),
             }
         }

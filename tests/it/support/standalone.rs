@@ -66,6 +66,14 @@ impl Standalone {
         (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
     }
 
+    /// Posts these bytes to its API, and tells what the answer was.
+    pub async fn send(&self, path: &str, content_type: &str, body: Vec<u8>) -> (StatusCode, Value) {
+        let url = format!("{}{path}", url(&self.process.log()).unwrap());
+        let request = reqwest::Client::new().post(url).header("Content-Type", content_type).body(body);
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
     /// Waits until it has printed this.
     pub async fn prints(&mut self, text: &str) {
         let printed = async |process: &Process| process.log().contains(text);
