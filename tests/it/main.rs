@@ -8,6 +8,7 @@
 mod bad_input;
 mod command_line;
 mod control_plane;
+mod cookbook;
 mod custom_resources;
 mod deliveries;
 mod demo;

@@ -34,6 +34,11 @@ impl Standalone {
         Self { process, folder, arguments, starts: 1 }
     }
 
+    /// The address of its API. A new one after each start.
+    pub fn url(&self) -> String {
+        url(&self.process.log()).unwrap()
+    }
+
     /// The folder of its manifests.
     pub fn manifests(&self) -> PathBuf {
         self.folder.path().join("manifests")
@@ -51,14 +56,14 @@ impl Standalone {
 
     /// Publishes an event and answers what is said to it.
     pub async fn publish(&self, event: &Value) -> Value {
-        let url = format!("{}/v1/events", url(&self.process.log()).unwrap());
+        let url = format!("{}/v1/events", self.url());
         let answer = reqwest::Client::new().post(url).json(event).send().await.unwrap();
         answer.error_for_status().unwrap().json().await.unwrap()
     }
 
     /// Calls its API, and tells what the answer was: null where it has no body.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
-        let url = format!("{}{path}", url(&self.process.log()).unwrap());
+        let url = format!("{}{path}", self.url());
         let request = reqwest::Client::new().request(method, url);
         let request = body.map_or(request.try_clone().unwrap(), |body| request.json(body));
         let answer = request.send().await.unwrap();
@@ -68,7 +73,7 @@ impl Standalone {
 
     /// Posts these bytes to its API, and tells what the answer was.
     pub async fn send(&self, path: &str, content_type: &str, body: Vec<u8>) -> (StatusCode, Value) {
-        let url = format!("{}{path}", url(&self.process.log()).unwrap());
+        let url = format!("{}{path}", self.url());
         let request = reqwest::Client::new().post(url).header("Content-Type", content_type).body(body);
         let answer = request.send().await.unwrap();
         (answer.status(), answer.json().await.unwrap())
@@ -84,7 +89,7 @@ impl Standalone {
 
     /// What it says when it is asked whether it takes events.
     pub async fn ready(&self) -> StatusCode {
-        let url = format!("{}/readyz", url(&self.process.log()).unwrap());
+        let url = format!("{}/readyz", self.url());
         reqwest::get(url).await.unwrap().status()
     }
 
