@@ -237,7 +237,7 @@ async fn takes_every_option(service: &Service) {
             "expressions": ["event.data.object.attributes.status == 'active'"],
         },
     });
-    let made = service.fetch("create", &[webhook.clone()]).await;
+    let made = service.fetch("create", std::slice::from_ref(&webhook)).await;
     let listed = service.fetch("list", &[]).await;
     let shown = service::find(&listed, &made["id"]).unwrap();
     assert_eq!(shown["filters"], webhook["filters"]);

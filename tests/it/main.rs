@@ -13,6 +13,7 @@ mod custom_resources;
 mod deliveries;
 mod demo;
 mod example_receivers;
+mod example_webhooks;
 mod filters;
 mod held;
 mod pace;
