@@ -34,6 +34,12 @@ pub(super) struct DeliveryView {
     last_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_retry_at: Option<String>,
+    /// The delivery that failed, where this one is its dead letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter_of: Option<String>,
+    /// Its own dead letter, where it was handed to another webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter: Option<String>,
 }
 
 impl From<&Delivery> for DeliveryView {
@@ -60,6 +66,8 @@ impl From<&Delivery> for DeliveryView {
                 | Outcome::DeadLettered
                 | Outcome::Canceled => None,
             },
+            dead_letter_of: delivery.dead_letter_of.map(|of| of.to_string()),
+            dead_letter: delivery.dead_letter.map(|letter| letter.to_string()),
         }
     }
 }

@@ -8,6 +8,7 @@ mod apply;
 mod dereference;
 mod inventory;
 mod keys;
+mod letters;
 mod owned;
 mod plan;
 mod status;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::channel::mpsc;
 use hookwright_engine::id::WebhookId;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -79,12 +81,18 @@ pub(super) enum Error {
 pub(super) async fn run(context: Arc<Context>, scope: Scope, watch: Watch, shutdown: CancellationToken) {
     let (reader, writer) = reflector::store();
     let observing = Arc::clone(&context);
+    let (others, naming) = mpsc::unbounded();
     let webhooks = watcher(watch.api(&context.client), watcher::Config::default())
         .default_backoff()
         .reflect(writer)
         .filter_map(move |event| {
             let trigger = match event {
-                Ok(event) => observing.table.observe(scope, event).map(Ok),
+                Ok(event) => {
+                    let (look, naming) = observing.table.observe(scope, event);
+                    // The controller that ends looks at nothing more.
+                    naming.into_iter().for_each(|other| drop(others.unbounded_send(other)));
+                    look.map(Ok)
+                }
                 Err(error) => Some(Err(error)),
             };
             std::future::ready(trigger)
@@ -94,6 +102,7 @@ pub(super) async fn run(context: Arc<Context>, scope: Scope, watch: Watch, shutd
     let using = Arc::clone(&context);
     Controller::for_stream(webhooks, reader)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(naming)
         .watches_stream(secrets, move |secret| using.table.users(&secret))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(look, |object, _, context| retry(&object, &context), context)

@@ -14,7 +14,7 @@ pub enum Type {
     Ready,
     /// The spec is valid.
     Accepted,
-    /// Every Secret that the spec names is there and usable.
+    /// Every Secret that the spec names is there and usable, and the webhook for dead letters exists.
     ResolvedRefs,
     /// The receiver took the last delivery. Never part of `Ready`.
     EndpointHealthy,
@@ -60,6 +60,8 @@ pub enum Reason {
     InvalidFilter,
     /// `ResolvedRefs`: all Secrets are there and usable.
     Resolved,
+    /// Not `ResolvedRefs`, but Ready: the webhook that is named for dead letters does not exist.
+    DeadLetterNotFound,
     /// Not `ResolvedRefs`, not Ready, Reconciling: waits for the Secret.
     SecretNotFound,
     /// Not `ResolvedRefs`, not Ready, Reconciling: waits for the key in the Secret.
@@ -145,6 +147,7 @@ impl Reason {
             Self::InvalidSpec => "InvalidSpec",
             Self::InvalidFilter => "InvalidFilter",
             Self::Resolved => "Resolved",
+            Self::DeadLetterNotFound => "DeadLetterNotFound",
             Self::SecretNotFound => "SecretNotFound",
             Self::SecretKeyNotFound => "SecretKeyNotFound",
             Self::InvalidSecret => "InvalidSecret",

@@ -159,6 +159,7 @@ impl Webhook {
             max_in_flight: checked.max_in_flight,
             rate_limit: checked.rate_limit,
             breaker: checked.breaker,
+            dead_letter: checked.dead_letter,
             target,
         };
         Built { endpoint, receiver }

@@ -19,6 +19,13 @@ pub(super) fn webhook_name() -> Rule {
     )
 }
 
+pub(super) fn dead_letter_elsewhere() -> Rule {
+    says(
+        "!has(self.spec.deadLetter) || self.spec.deadLetter.webhookRef.name != self.metadata.name",
+        "spec.deadLetter.webhookRef.name must name another webhook than this one",
+    )
+}
+
 /// Exactly one of two optional fields is there.
 pub(super) fn exactly_one(one: &str, other: &str) -> Rule {
     says(

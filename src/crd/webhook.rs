@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{rule, schema};
 
+mod dead_letter;
 mod filters;
 mod pace;
 mod request;
 mod tls;
 
+pub use dead_letter::DeadLetter;
 pub use filters::{FilterExpression, Filters, MAX_EXPRESSION_NAME};
 pub use pace::{CircuitBreaker, Concurrency, RateLimit};
 pub use request::{Authorization, Basic, Bearer, ContentType, Header, MAX_USERNAME, Request};
@@ -52,6 +54,7 @@ pub const MAX_TTL_SECONDS: u32 = 365 * 24 * 60 * 60;
     derive = "PartialEq",
     doc = "A Webhook sends the events of its namespace that match `spec.events` to one URL: signed, and retried until they arrive or the attempts are used up.",
     validation = rule::webhook_name(),
+    validation = rule::dead_letter_elsewhere(),
     selectable = ".spec.suspend",
     selectable = ".status.urlHost",
     printcolumn(
@@ -183,6 +186,10 @@ pub struct WebhookSpec {
     /// When a receiver that fails nearly always is left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<CircuitBreaker>,
+
+    /// Where deliveries go that failed. Default: nowhere; they stay in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetter>,
 
     /// Which deliveries are shown as `WebhookDelivery` objects. The log in the operator keeps all.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -201,6 +201,10 @@ pub struct WebhookDeliveryStatus {
     #[schemars(length(max = MAX_ATTEMPTS_SHOWN))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub history: Option<Vec<AttemptStatus>>,
+    /// The delivery that failed, where this one is its dead letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub dead_letter_of: Option<String>,
     /// The value of the annotation hookwright.dev/retry-requested-at that was handled last.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

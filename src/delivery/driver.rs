@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Fuse, FusedFuture};
 use hookwright_engine::attempt::Fault;
 use hookwright_engine::command::Command;
-use hookwright_engine::delivery::{Pending, Record};
+use hookwright_engine::delivery::{Kind, Pending, Record, State};
 use hookwright_engine::endpoint::Endpoint;
 use hookwright_engine::engine::{Effect, Engine, Input, Limits, Send};
 use hookwright_engine::event::Event;
@@ -220,12 +220,27 @@ impl<T: Transport> Driver<T> {
             Effect::Command(Command::Record(record)) => Some(record),
             Effect::Command(_) | Effect::Send(_) | Effect::Circuit { .. } | Effect::Held { .. } => None,
         });
+        if let Some(record) = record {
+            self.note_end(record, &send);
+        }
         let news = record.and_then(|record| self.news(record, send.endpoint, event.as_deref()));
         // Whoever hears of the attempt may ask for the circuit.
         self.perform();
         if let Some(attempted) = news {
             let (webhook, delivery) = (attempted.record.webhook, attempted.record.id);
             self.shared.tell(webhook, delivery, What::Attempted(Arc::new(attempted)));
+        }
+    }
+
+    /// Where a delivery went that failed, for whoever looks for it later.
+    fn note_end(&self, record: &Record, send: &Send) {
+        let Some(name) = &send.endpoint.dead_letter else { return };
+        let (webhook, delivery) = (record.webhook, record.id);
+        if let Some(target) = record.dead_letter {
+            tracing::info!(%webhook, %delivery, %target, "a delivery that failed is handed to another webhook");
+        } else if record.state == State::Failed && send.pending.kind == Kind::Event {
+            tracing::warn!(%webhook, %delivery, name = &**name, "there is no such webhook to hand a delivery to");
+            self.metrics.dead_letter_missed();
         }
     }
 

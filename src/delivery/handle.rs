@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hookwright_engine::breaker::Circuit;
+use hookwright_engine::delivery::Kind;
 use hookwright_engine::endpoint::Endpoint;
 use hookwright_engine::engine::Input;
 use hookwright_engine::event::Draft;
@@ -150,7 +151,8 @@ impl Handle {
             let rejecting = self.shared.screening.rejecting(subject, filters).await?;
             targets.retain(|webhook| !rejecting.contains(webhook));
         }
-        self.accept(Publish { namespace: namespace.into(), draft, targets, origin: None }).await
+        self.accept(Publish { namespace: namespace.into(), draft, targets, kind: Kind::Event, origin: None })
+            .await
     }
 
     /// Sends an event to one webhook, whatever it subscribes to, at most once per origin (the
@@ -162,8 +164,31 @@ impl Handle {
         draft: Draft,
         origin: Uuid,
     ) -> Result<Receipt, PublishError> {
-        let namespace = namespace.into();
-        self.accept(Publish { namespace, draft, targets: vec![webhook], origin: Some(origin) }).await
+        self.send_as(Kind::Event, namespace, webhook, draft, origin).await
+    }
+
+    /// Sends an event to one webhook to see whether that works: once, whatever it subscribes to and
+    /// however it retries, at most once per origin.
+    pub async fn test(
+        &self,
+        namespace: &str,
+        webhook: WebhookId,
+        draft: Draft,
+        origin: Uuid,
+    ) -> Result<Receipt, PublishError> {
+        self.send_as(Kind::Test, namespace, webhook, draft, origin).await
+    }
+
+    async fn send_as(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        webhook: WebhookId,
+        draft: Draft,
+        origin: Uuid,
+    ) -> Result<Receipt, PublishError> {
+        let (namespace, targets) = (namespace.into(), vec![webhook]);
+        self.accept(Publish { namespace, draft, targets, kind, origin: Some(origin) }).await
     }
 
     /// What the filter of a webhook says to an event that is meant for it alone.

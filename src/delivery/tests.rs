@@ -129,6 +129,7 @@ fn endpoint() -> Endpoint {
         max_in_flight: 50,
         rate_limit: None,
         breaker: None,
+        dead_letter: None,
         target: Target::Receiver(Arc::new(receiver)),
     }
 }

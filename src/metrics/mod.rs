@@ -49,6 +49,7 @@ pub struct Metrics {
     circuits_open: Gauge,
     circuits_opened: Counter,
     webhooks_held: Family<ByReason, Counter>,
+    dead_letters_missed: Counter,
     recent: Recent,
     status_writes: Family<ByObject, Counter>,
     status_write_failures: Family<ByObject, Counter>,
@@ -72,6 +73,7 @@ impl Metrics {
             circuits_open: Gauge::default(),
             circuits_opened: Counter::default(),
             webhooks_held: Family::default(),
+            dead_letters_missed: Counter::default(),
             recent: Recent::default(),
             status_writes: Family::default(),
             status_write_failures: Family::default(),
@@ -131,6 +133,11 @@ impl Metrics {
         if let Some(reason) = ByReason::of_hold(hold) {
             self.webhooks_held.get_or_create(&reason).inc();
         }
+    }
+
+    /// A delivery failed whose webhook names one for dead letters that does not exist.
+    pub fn dead_letter_missed(&self) {
+        self.dead_letters_missed.inc();
     }
 
     /// A delivery moved to this state.
@@ -202,6 +209,7 @@ impl Metrics {
             circuits_open,
             circuits_opened,
             webhooks_held,
+            dead_letters_missed,
             recent: _,
             status_writes,
             status_write_failures,
@@ -225,6 +233,11 @@ impl Metrics {
         registry.register("attempts_in_flight", "Requests under way", attempts_in_flight.clone());
         registry.register("circuits_open", "Receivers that are left alone now", circuits_open.clone());
         registry.register("circuits_opened", "Circuits to receivers that opened", circuits_opened.clone());
+        registry.register(
+            "dead_letters_missed",
+            "Deliveries that failed and could not be dead-lettered, as the webhook named for that does not exist",
+            dead_letters_missed.clone(),
+        );
         registry.register(
             "webhooks_held",
             "Webhooks held until they change, by what their receivers did",

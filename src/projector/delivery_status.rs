@@ -2,7 +2,7 @@
 //! whoever made it. Pure.
 
 use hookwright_engine::attempt::{Attempt, Verdict};
-use hookwright_engine::delivery::State;
+use hookwright_engine::delivery::{Kind, State};
 use hookwright_engine::time::Time;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -53,6 +53,7 @@ pub fn of(
         delivered_time: delivery.finished.filter(|_| outcome == Outcome::Delivered).map(condition::time),
         last_attempt: delivery.last_attempt.as_ref().map(attempt_status),
         history: (!history.is_empty()).then_some(history),
+        dead_letter_of: delivery.dead_letter_of.map(|of| of.to_string()),
         retry_requested_at: before.retry_requested_at.clone(),
         conditions: Some(conditions(claims, generation, before, now)),
     }
@@ -119,6 +120,7 @@ fn next_attempt(delivery: &Delivery) -> Option<Time> {
 
 /// An ended delivery keeps the limit it ended under, whatever its webhook says later.
 fn max_attempts(delivery: &Delivery, budget: Option<u32>, before: &WebhookDeliveryStatus) -> Option<u32> {
+    let budget = budget.map(|budget| if delivery.kind == Kind::Test { 1 } else { budget });
     let present = budget.map(|budget| delivery.budget_from.saturating_add(budget));
     let kept = before.max_attempts.filter(|_| delivery.state.is_final() || present.is_none());
     kept.or(present).map(|max| max.max(delivery.attempts))
@@ -162,7 +164,8 @@ fn claims(delivery: &Delivery, outcome: Outcome, max_attempts: Option<u32>) -> V
             stalled(Reason::AttemptsExhausted, &format!("attempt {nth}{of} was the last and failed: {said}"))
         }
         Outcome::DeadLettered => {
-            stalled(Reason::DeadLettered, &format!("handed to the dead-letter webhook after: {said}"))
+            let letter = delivery.dead_letter.map_or_else(String::new, |letter| format!(" as {letter}"));
+            stalled(Reason::DeadLettered, &format!("handed to the dead-letter webhook{letter} after: {said}"))
         }
         Outcome::Canceled => {
             stalled(Reason::Canceled, "canceled by the user, or because the webhook was deleted")
@@ -218,6 +221,7 @@ const fn reason_ends(reason: Reason) -> bool {
         | Reason::InvalidSpec
         | Reason::InvalidFilter
         | Reason::Resolved
+        | Reason::DeadLetterNotFound
         | Reason::SecretNotFound
         | Reason::SecretKeyNotFound
         | Reason::InvalidSecret

@@ -62,6 +62,15 @@ impl Table {
             if let Some(problem) = problem {
                 plan.problems.push(format!("{source}: Webhook {identity}: {problem}"));
             }
+            if let Some(name) = &endpoint.dead_letter {
+                let target = Identity { namespace: identity.namespace.clone(), name: name.to_string() };
+                if !manifests.webhooks.contains_key(&target) {
+                    plan.problems.push(format!(
+                        "{source}: Webhook {identity}: spec.deadLetter.webhookRef.name: there is no Webhook {target}; \
+                         deliveries that fail end as Failed"
+                    ));
+                }
+            }
             plan.upsert.push(endpoint);
         }
         let present: HashSet<_> = plan.upsert.iter().map(|endpoint| endpoint.id).collect();

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use hookwright_engine::attempt::Attempt;
 pub use hookwright_engine::command::{Command, Page};
-use hookwright_engine::delivery::{Pending, State};
+use hookwright_engine::delivery::{Kind, Pending, State};
 use hookwright_engine::event::{Draft, Event};
 use hookwright_engine::id::{DeliveryId, EventId, EventKey, WebhookId};
 use hookwright_engine::pattern::EventType;
@@ -46,6 +46,8 @@ pub struct Publish {
     pub draft: Draft,
     /// The webhooks that get it.
     pub targets: Vec<WebhookId>,
+    /// Why.
+    pub kind: Kind,
     /// The UID of the `WebhookDelivery` object that asks for it; then there is one target, and
     /// the same origin never makes a second delivery.
     pub origin: Option<Uuid>,
@@ -110,6 +112,12 @@ pub struct Delivery {
     pub finished: Option<Time>,
     /// The `WebhookDelivery` object that asked for it, if one did.
     pub origin: Option<Uuid>,
+    /// Why it was made.
+    pub kind: Kind,
+    /// The delivery that failed, where this one is its dead letter.
+    pub dead_letter_of: Option<DeliveryId>,
+    /// Its own dead letter, where it was handed on.
+    pub dead_letter: Option<DeliveryId>,
     /// The latest attempt, if there was one.
     pub last_attempt: Option<Attempt>,
 }

@@ -81,7 +81,7 @@ impl Request {
         /// A row of `events` with its index, or of `deliveries` with its three.
         const ROW: usize = 256;
         match self {
-            Self::Publish { publish: Publish { namespace, draft, targets, origin: _ }, .. } => {
+            Self::Publish { publish: Publish { namespace, draft, targets, kind: _, origin: _ }, .. } => {
                 // The payload repeats id and type.
                 draft.size() + namespace.len() + ROW * (2 + targets.len())
             }

@@ -69,6 +69,7 @@ async fn good_webhooks_are_accepted() {
             "maxIntervalSeconds": 1,
         } }),
         json!({ "timeouts": { "requestSeconds": 300, "connectSeconds": 300 } }),
+        json!({ "deadLetter": { "webhookRef": { "name": "backlog" } } }),
         json!({ "history": {
             "record": "Failures", "successfulLimit": 0, "failedLimit": 1000, "ttlSecondsAfterFinished": 0,
         } }),
@@ -171,6 +172,17 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
             "greater than or equal to 1",
         ),
         (json!({ "rateLimit": {} }), "rateLimit.requests", "Required value"),
+        (
+            json!({ "deadLetter": { "webhookRef": { "name": "orders" } } }),
+            "spec.deadLetter.webhookRef.name",
+            "must name another webhook than this one",
+        ),
+        (json!({ "deadLetter": {} }), "spec.deadLetter.webhookRef", "Required value"),
+        (
+            json!({ "deadLetter": { "webhookRef": { "name": "A_b" } } }),
+            "webhookRef.name",
+            "the name of an object",
+        ),
         (json!({ "history": { "record": "Some" } }), "spec.history.record", "supported values"),
         (json!({ "bogus": 1 }), "spec.bogus", "field not declared in schema"),
     ] {

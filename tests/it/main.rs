@@ -10,6 +10,7 @@ mod command_line;
 mod control_plane;
 mod cookbook;
 mod custom_resources;
+mod dead_letters;
 mod deliveries;
 mod demo;
 mod example_receivers;

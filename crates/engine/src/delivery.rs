@@ -14,12 +14,26 @@ pub enum State {
     },
     /// Ended: the receiver took it.
     Delivered,
-    /// Ended: the retry budget is spent. Can be retried by hand.
+    /// Ended: the retry budget is spent, or the receiver wants no more. Can be retried by hand.
     Failed,
-    /// Ended: handed to the webhook's dead-letter webhook.
+    /// Ended in the same way, and handed to the webhook's dead-letter webhook.
     DeadLettered,
     /// Ended: by the user, or because the webhook is gone.
     Canceled,
+}
+
+/// Why a delivery is made, and with it what becomes of one that fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The webhook subscribes to the event, or somebody sends it: retried, and in the end handed to
+    /// the webhook's dead-letter webhook.
+    #[default]
+    Event,
+    /// Another webhook's delivery failed: retried, but handed no further, so that no event goes
+    /// round in circles.
+    DeadLetter,
+    /// Somebody wants to know whether it works: tried once.
+    Test,
 }
 
 impl State {
@@ -44,6 +58,8 @@ pub struct Pending {
     /// Attempts already made when the present retry budget began: 0, or the count at the last
     /// retry by hand.
     pub budget_from: u32,
+    /// Why it was made.
+    pub kind: Kind,
     /// Earliest time of the next attempt.
     pub due: Time,
 }
@@ -65,6 +81,8 @@ pub struct Record {
     pub budget_from: u32,
     /// Where it stands now.
     pub state: State,
+    /// Where the event goes instead, where the delivery is dead-lettered now.
+    pub dead_letter: Option<WebhookId>,
     /// When this was decided.
     pub at: Time,
     /// The attempt, unless it was not charged.

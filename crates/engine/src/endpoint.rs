@@ -46,6 +46,8 @@ pub struct Endpoint {
     pub rate_limit: Option<rate::Limit>,
     /// When its receiver is left alone for a while, if ever.
     pub breaker: Option<breaker::Policy>,
+    /// The name of the webhook, in the same namespace, that gets what failed.
+    pub dead_letter: Option<Arc<str>>,
     /// Where its events go.
     pub target: Target,
 }

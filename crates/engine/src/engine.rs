@@ -1,5 +1,6 @@
 //! The state machine: takes what happened, says what to do. See [`Engine::step`].
 
+mod names;
 mod queue;
 mod schedule;
 mod window;
@@ -8,12 +9,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::names::Names;
 use self::queue::Queue;
 use self::schedule::Schedule;
 use crate::attempt::{Attempt, Verdict};
 use crate::breaker::Circuit;
 use crate::command::{Command, Page};
-use crate::delivery::{Pending, Record, State};
+use crate::delivery::{Kind, Pending, Record, State};
 use crate::endpoint::{Endpoint, Hold, Receiver};
 use crate::id::{DeliveryId, WebhookId};
 use crate::time::Time;
@@ -128,6 +130,7 @@ struct InFlight {
 pub struct Engine {
     limits: Limits,
     queues: HashMap<WebhookId, Queue>,
+    names: Names,
     schedule: Schedule,
     in_flight: HashMap<DeliveryId, InFlight>,
     /// Pages still to come that were asked for before their webhook was removed.
@@ -143,6 +146,7 @@ impl Engine {
         Self {
             limits,
             queues: HashMap::new(),
+            names: Names::default(),
             schedule: Schedule::default(),
             in_flight: HashMap::new(),
             stale_pages: HashMap::new(),
@@ -187,6 +191,8 @@ impl Engine {
 
     fn upsert(&mut self, endpoint: Arc<Endpoint>, now: Time, effects: &mut Vec<Effect>) {
         let webhook = endpoint.id;
+        let early = endpoint.dead_letter.is_some() && !self.synced;
+        self.names.insert(&endpoint);
         if let Some(queue) = self.queues.get_mut(&webhook) {
             let before = queue.circuit();
             queue.replace(endpoint);
@@ -197,11 +203,15 @@ impl Engine {
             let queue = Queue::new(endpoint, self.limits.window, in_flight.count());
             self.queues.insert(webhook, queue);
         }
+        if let Some(queue) = self.queues.get_mut(&webhook) {
+            queue.early = early;
+        }
         self.settle(webhook, now, effects);
     }
 
     fn remove(&mut self, webhook: WebhookId, now: Time, effects: &mut Vec<Effect>) {
         let Some(queue) = self.queues.remove(&webhook) else { return };
+        self.names.remove(&queue.endpoint);
         if queue.window.is_loading() {
             *self.stale_pages.entry(webhook).or_default() += 1;
         }
@@ -220,6 +230,11 @@ impl Engine {
             self.remove(webhook, now, effects);
         }
         effects.push(Effect::Command(Command::CancelOthers(known)));
+        let early = |(&webhook, queue): (_, &mut Queue)| std::mem::take(&mut queue.early).then_some(webhook);
+        let early: Vec<_> = self.queues.iter_mut().filter_map(early).collect();
+        for webhook in early {
+            self.settle(webhook, now, effects);
+        }
     }
 
     fn accept(&mut self, accepted: Vec<Pending>, now: Time, effects: &mut Vec<Effect>) {
@@ -310,22 +325,24 @@ impl Engine {
 
     /// Where a delivery stands after an attempt.
     fn decide(&self, flying: &InFlight, attempt: Attempt, entropy: u64, now: Time) -> Record {
-        let Pending { id, event, webhook, attempts, budget_from, due: _ } = flying.pending;
+        let Pending { id, event, webhook, attempts, budget_from, kind, due: _ } = flying.pending;
+        let endpoint = self.queues.get(&webhook).map_or(&flying.endpoint, |queue| &queue.endpoint);
+        let dead_letter = if kind == Kind::Event { self.names.dead_letter(endpoint) } else { None };
+        let given_up = dead_letter.map_or(State::Failed, |_| State::DeadLettered);
         let verdict = attempt.outcome.verdict();
         let charged = verdict != Verdict::Uncharged;
         let attempts = attempts + u32::from(charged);
         let state = match verdict {
             Verdict::Success => State::Delivered,
             Verdict::Gone | Verdict::Retry | Verdict::Uncharged if flying.canceled => State::Canceled,
-            Verdict::Gone => State::Failed,
+            Verdict::Gone => given_up,
             Verdict::Uncharged => State::Pending { due: now + FAULT_DELAY },
+            Verdict::Retry if kind == Kind::Test => given_up,
             Verdict::Retry => {
-                let policy =
-                    &self.queues.get(&webhook).map_or(&flying.endpoint, |queue| &queue.endpoint).retry;
                 let hint = attempt.outcome.retry_after();
-                match policy.next_attempt(attempts - budget_from, now, entropy, hint) {
+                match endpoint.retry.next_attempt(attempts - budget_from, now, entropy, hint) {
                     Some(due) => State::Pending { due },
-                    None => State::Failed,
+                    None => given_up,
                 }
             }
         };
@@ -336,6 +353,7 @@ impl Engine {
             attempts,
             budget_from,
             state,
+            dead_letter: dead_letter.filter(|_| state == State::DeadLettered),
             at: now,
             attempt: charged.then_some(attempt),
         }
@@ -383,7 +401,8 @@ fn remember(queue: &mut Queue, generation: i64, verdict: Verdict, now: Time, eff
         queue.gone_generation = Some(generation);
         effects.push(Effect::Command(Command::Gone { webhook, generation }));
     }
-    if let Some(streak) = queue.judge(generation, verdict, now) {
+    if queue.judge(generation, verdict, now) {
+        let streak = queue.streak;
         effects.push(Effect::Command(Command::Failing { webhook, streak }));
     }
     if let Some(hold) = queue.receiver().err().filter(|hold| before != Some(*hold)) {

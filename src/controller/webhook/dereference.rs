@@ -24,6 +24,8 @@ pub(super) struct Found {
     pub(super) generated: Option<Secret>,
     /// What is known of its signing keys.
     pub(super) known: Known,
+    /// The webhook that it names for its dead letters, where that does not exist.
+    pub(super) no_dead_letter: Option<String>,
 }
 
 /// What is known of a webhook's signing keys before this look.
@@ -60,7 +62,10 @@ pub(super) async fn dereference(context: &Context, webhook: &Webhook, id: Webhoo
         Some(keys) => Known::Keys(keys),
         None => Known::Stored(stored(&api, webhook).await?),
     };
-    Ok(Found { secrets, generated, known })
+    let dead_letter = webhook.spec.dead_letter.as_ref().map(|it| it.webhook_ref.name.clone());
+    let is_missing =
+        |name: &String| !context.table.exists(&Named { namespace: namespace.clone(), name: name.clone() });
+    Ok(Found { secrets, generated, known, no_dead_letter: dead_letter.filter(is_missing) })
 }
 
 async fn get(api: &Api<Secret>, name: &str) -> Result<Option<Secret>, Error> {

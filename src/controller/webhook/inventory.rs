@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::Object;
 use super::keys::Keys;
+use super::letters::Letters;
 use crate::crd::WebhookStatus;
 
 /// A name in a namespace.
@@ -29,6 +30,7 @@ pub(super) struct Inventory {
     webhooks: HashMap<WebhookId, Entry>,
     names: HashMap<Named, WebhookId>,
     secrets: HashMap<Named, Used>,
+    letters: Letters,
     listings: Vec<Listing>,
     synced: bool,
 }
@@ -40,6 +42,8 @@ struct Entry {
     name: Named,
     generation: Option<i64>,
     references: BTreeSet<String>,
+    /// The webhook that it names for its dead letters.
+    dead_letter: Option<Named>,
     /// Whether it was looked at, with whatever result.
     seen: bool,
     /// Looks in a row that failed.
@@ -73,6 +77,8 @@ pub(super) struct Observed {
     pub(super) look: bool,
     /// Webhooks that are gone.
     pub(super) gone: Vec<WebhookId>,
+    /// Others to be looked at, as the webhook that they name for their dead letters came or went.
+    pub(super) naming: Vec<ObjectRef<Object>>,
 }
 
 impl Inventory {
@@ -82,6 +88,7 @@ impl Inventory {
             webhooks: HashMap::new(),
             names: HashMap::new(),
             secrets: HashMap::new(),
+            letters: Letters::default(),
             listings: (0..scopes).map(|_| Listing::First(HashSet::new())).collect(),
             synced: false,
         }
@@ -115,10 +122,8 @@ impl Inventory {
                     (entry.scope == scope && !listed.contains(id)).then_some(*id)
                 };
                 let gone: Vec<_> = self.webhooks.iter().filter_map(missing).collect();
-                for &id in &gone {
-                    self.forget(id);
-                }
-                Observed { look: false, gone }
+                let naming = gone.iter().flat_map(|&id| self.forget(id)).collect();
+                Observed { look: false, gone, naming }
             }
             Event::Apply(object) => self.applied(scope, object),
             Event::Delete(object) => self.deleted(object),
@@ -131,9 +136,10 @@ impl Inventory {
             return self.deleted(object);
         }
         let mut gone = Vec::new();
+        let new = !self.names.contains_key(&name);
         // Deleted and made anew between two events: another webhook under the same name.
         if let Some(&former) = self.names.get(&name).filter(|&&former| former != id) {
-            self.forget(former);
+            drop(self.forget(former)); // Named all the same.
             gone.push(former);
         }
         let generation = object.meta().generation;
@@ -141,15 +147,19 @@ impl Inventory {
         let known = self.webhooks.get(&id);
         let look = known.is_none_or(|entry| entry.generation != generation);
         let before = known.map(|entry| entry.references.clone()).unwrap_or_default();
+        let dead_letter = dead_letter(object, &name);
+        self.letters.turn(id, known.and_then(|entry| entry.dead_letter.as_ref()), dead_letter.as_ref());
         if before != references {
             self.index(id, &name, &before, &references);
         }
+        let naming = if new { self.naming(&name) } else { Vec::new() };
         self.names.insert(name.clone(), id);
         let entry = self.webhooks.entry(id).or_insert_with(|| Entry {
             scope,
             name,
             generation,
             references: BTreeSet::new(),
+            dead_letter: None,
             seen: false,
             failures: 0,
             keys: None,
@@ -157,22 +167,41 @@ impl Inventory {
         });
         entry.generation = generation;
         entry.references = references;
-        Observed { look, gone }
+        entry.dead_letter = dead_letter;
+        Observed { look, gone, naming }
     }
 
     fn deleted(&mut self, object: &Object) -> Observed {
         let known = id(object).filter(|id| self.webhooks.contains_key(id));
         let Some(id) = known else { return Observed::default() };
-        self.forget(id);
-        Observed { look: false, gone: vec![id] }
+        let naming = self.forget(id);
+        Observed { look: false, gone: vec![id], naming }
     }
 
-    fn forget(&mut self, id: WebhookId) {
-        let Some(entry) = self.webhooks.remove(&id) else { return };
+    /// Forgets a webhook; answers those that name it for their dead letters.
+    fn forget(&mut self, id: WebhookId) -> Vec<ObjectRef<Object>> {
+        let Some(entry) = self.webhooks.remove(&id) else { return Vec::new() };
+        self.letters.turn(id, entry.dead_letter.as_ref(), None);
         self.index(id, &entry.name, &entry.references, &BTreeSet::new());
         if self.names.get(&entry.name) == Some(&id) {
             self.names.remove(&entry.name);
         }
+        self.naming(&entry.name)
+    }
+
+    /// Whether there is a webhook of this name.
+    pub(super) fn exists(&self, name: &Named) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// The webhooks that name this one for their dead letters.
+    fn naming(&self, target: &Named) -> Vec<ObjectRef<Object>> {
+        self.objects(self.letters.naming(target))
+    }
+
+    fn objects(&self, ids: impl Iterator<Item = WebhookId>) -> Vec<ObjectRef<Object>> {
+        let names = ids.filter_map(|id| self.webhooks.get(&id)).map(|entry| &entry.name);
+        names.map(|name| ObjectRef::new(&name.name).within(&name.namespace)).collect()
     }
 
     /// Notes that a webhook uses the Secrets `after`, and no longer those `before`.
@@ -234,8 +263,7 @@ impl Inventory {
         if version.is_some() && used.version.as_deref() == version {
             return Vec::new();
         }
-        let names = used.by.iter().filter_map(|id| self.webhooks.get(id)).map(|entry| &entry.name);
-        names.map(|name| ObjectRef::new(&name.name).within(&name.namespace)).collect()
+        self.objects(used.by.iter().copied())
     }
 
     /// A webhook was looked at.
@@ -278,6 +306,12 @@ fn references(object: &Object) -> BTreeSet<String> {
     }
 }
 
+/// The webhook that an object names for its dead letters.
+fn dead_letter(object: &Object, own: &Named) -> Option<Named> {
+    let dead_letter = object.0.as_ref().ok()?.spec.dead_letter.as_ref()?;
+    Some(Named { namespace: own.namespace.clone(), name: dead_letter.webhook_ref.name.clone() })
+}
+
 #[cfg(test)]
 mod tests {
     use kube::core::DeserializeGuard;
@@ -302,11 +336,11 @@ mod tests {
     }
 
     fn look() -> Observed {
-        Observed { look: true, gone: Vec::new() }
+        Observed { look: true, ..Observed::default() }
     }
 
     fn gone(uid: u128) -> Observed {
-        Observed { look: false, gone: vec![id(uid)] }
+        Observed { gone: vec![id(uid)], ..Observed::default() }
     }
 
     fn secret(name: &str) -> Named {
@@ -335,7 +369,7 @@ mod tests {
         let mut inventory = Inventory::new(1);
         inventory.observe(0, &Event::Apply(object("a", 1, 1, "s")));
         let observed = inventory.observe(0, &Event::Apply(object("a", 2, 1, "s")));
-        assert_eq!(observed, Observed { look: true, gone: vec![id(1)] });
+        assert_eq!(observed, Observed { look: true, gone: vec![id(1)], naming: Vec::new() });
         // The deletion of the former one comes late.
         assert_eq!(inventory.observe(0, &Event::Delete(object("a", 1, 1, "s"))), Observed::default());
         assert_eq!(inventory.observe(0, &Event::Delete(object("a", 2, 1, "s"))), gone(2));
@@ -384,6 +418,25 @@ mod tests {
         assert_eq!(listed(0, &mut inventory, &[object("b", 2, 1, "s")]), gone(1));
         inventory.looked(id(2), true);
         assert_eq!(inventory.synced(), Some(HashSet::from([id(2)])));
+    }
+
+    #[test]
+    fn those_that_name_a_webhook_for_their_dead_letters_are_looked_at_when_it_comes_and_goes() {
+        let mut inventory = Inventory::new(1);
+        let mut naming = object("a", 1, 1, "s");
+        let dead_letter = json!({ "webhookRef": { "name": "backlog" } });
+        naming.0.as_mut().unwrap().spec.dead_letter = serde_json::from_value(dead_letter).unwrap();
+        let a = ObjectRef::new("a").within("shop");
+        let backlog = secret("backlog");
+        assert_eq!(inventory.observe(0, &Event::Apply(naming)), look());
+        assert!(!inventory.exists(&backlog));
+        let come = inventory.observe(0, &Event::Apply(object("backlog", 2, 1, "s")));
+        assert_eq!((come.look, come.naming), (true, vec![a.clone()]));
+        assert!(inventory.exists(&backlog));
+        assert_eq!(inventory.observe(0, &Event::Apply(object("backlog", 2, 2, "s"))), look());
+        assert_eq!(inventory.observe(0, &Event::Delete(object("backlog", 2, 2, "s"))).naming, [a]);
+        inventory.observe(0, &Event::Apply(object("a", 1, 2, "s")));
+        assert_eq!(inventory.observe(0, &Event::Apply(object("backlog", 3, 1, "s"))), look());
     }
 
     #[test]

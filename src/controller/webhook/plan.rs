@@ -49,7 +49,7 @@ pub(super) fn plan(
 ) -> Plan {
     let Validated { built, keys } = validated;
     let said = said.or_else(|| webhook.status.clone()).unwrap_or_default();
-    let report = Report::new(webhook, &built, &said, now);
+    let report = Report::new(webhook, &built, found.no_dead_letter.as_deref(), &said, now);
     let previous = match keys.as_ref().map(Keys::keep) {
         None | Some(Keep::AsIs) => Previous::Leave,
         Some(Keep::Store(key)) => Previous::Write(Box::new(owned::previous(webhook, &key))),

@@ -35,8 +35,15 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// What is to be said of a webhook that was judged, and whose status said `before`.
-    pub(super) fn new(webhook: &Webhook, built: &Built, before: &WebhookStatus, now: Time) -> Self {
+    /// What is to be said of a webhook that was judged, and whose status said `before`. It may name
+    /// a webhook for its dead letters that does not exist.
+    pub(super) fn new(
+        webhook: &Webhook,
+        built: &Built,
+        no_dead_letter: Option<&str>,
+        before: &WebhookStatus,
+        now: Time,
+    ) -> Self {
         let receiver = built.receiver.as_ref().ok();
         let status = WebhookStatus {
             id: Some(built.endpoint.id.to_string()),
@@ -48,7 +55,7 @@ impl Report {
             ..WebhookStatus::default()
         };
         let claims = match &built.receiver {
-            Ok(receiver) => in_force(webhook.spec.suspend, receiver),
+            Ok(receiver) => in_force(webhook.spec.suspend, receiver, no_dead_letter),
             Err(Problem::Invalid(invalid)) => {
                 let of_filters = invalid.is_of_filters();
                 let reason = if of_filters { Reason::InvalidFilter } else { Reason::InvalidSpec };
@@ -118,7 +125,7 @@ fn claim(about: Type, holds: Holds, reason: Reason, message: &str) -> Claim {
 }
 
 /// A suspended webhook is Ready: it is just as its owner wants it.
-fn in_force(suspended: bool, receiver: &Receiver) -> Vec<Claim> {
+fn in_force(suspended: bool, receiver: &Receiver, no_dead_letter: Option<&str>) -> Vec<Claim> {
     let (reason, message) = if suspended {
         (Reason::Suspended, "events are queued until spec.suspend is false")
     } else {
@@ -127,11 +134,16 @@ fn in_force(suspended: bool, receiver: &Receiver) -> Vec<Claim> {
     let unchecked = receiver.tls.as_ref().is_some_and(|tls| matches!(tls.trust(), Trust::Anyone));
     let warning = if unchecked { "; the receiver's certificate is not checked" } else { "" };
     let ready = claim(Type::Ready, Holds::True, reason, &format!("{message}{warning}"));
-    vec![
-        ready,
-        claim(Type::Accepted, Holds::True, Reason::Valid, "the spec is valid"),
-        claim(Type::ResolvedRefs, Holds::True, Reason::Resolved, "all Secrets are there and usable"),
-    ]
+    let resolved = match no_dead_letter {
+        None => claim(Type::ResolvedRefs, Holds::True, Reason::Resolved, "all Secrets are there and usable"),
+        Some(name) => {
+            let message = format!(
+                "there is no Webhook '{name}', which spec.deadLetter names: until there is, deliveries that fail end as Failed"
+            );
+            claim(Type::ResolvedRefs, Holds::False, Reason::DeadLetterNotFound, &message)
+        }
+    };
+    vec![ready, claim(Type::Accepted, Holds::True, Reason::Valid, "the spec is valid"), resolved]
 }
 
 fn invalid(reason: Reason, message: &str) -> Vec<Claim> {

@@ -37,18 +37,23 @@ impl Table {
     }
 
     /// Takes note of an event of a watch, and forgets the webhooks that are gone. Answers the
-    /// object, where it must be looked at.
-    pub(super) fn observe(&self, scope: Scope, event: Event<Object>) -> Option<Object> {
+    /// object, where it must be looked at, and which others must.
+    pub(super) fn observe(
+        &self,
+        scope: Scope,
+        event: Event<Object>,
+    ) -> (Option<Object>, Vec<ObjectRef<Object>>) {
         let mut inventory = self.lock();
         let observed = inventory.observe(scope, &event);
         for id in observed.gone {
             self.engine.remove(id);
         }
         self.sync(&mut inventory);
-        match event {
+        let look = match event {
             Event::Apply(object) | Event::InitApply(object) => observed.look.then_some(object),
             Event::Init | Event::InitDone | Event::Delete(_) => None,
-        }
+        };
+        (look, observed.naming)
     }
 
     /// Tells the engine once that it knows all webhooks.
@@ -94,6 +99,11 @@ impl Table {
         let Some(namespace) = secret.namespace() else { return Vec::new() };
         let named = Named { namespace, name: secret.name_any() };
         self.lock().users(&named, secret.metadata.resource_version.as_deref())
+    }
+
+    /// See [`Inventory::exists`].
+    pub(super) fn exists(&self, name: &Named) -> bool {
+        self.lock().exists(name)
     }
 
     /// See [`Inventory::read`].

@@ -1,6 +1,7 @@
 //! What a spec says, checked field by field. Reports everything that is wrong, not only the first.
 
 mod authorization;
+mod dead_letter;
 mod pace;
 mod tls;
 
@@ -34,6 +35,7 @@ pub(super) struct Checked {
     pub(super) max_in_flight: u32,
     pub(super) rate_limit: Option<Limit>,
     pub(super) breaker: Option<breaker::Policy>,
+    pub(super) dead_letter: Option<Arc<str>>,
     pub(super) plan: Result<Plan, Invalid>,
 }
 
@@ -54,6 +56,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         concurrency,
         rate_limit,
         circuit_breaker,
+        dead_letter,
         history,
     } = spec;
     let mut errors = Errors::default();
@@ -80,12 +83,13 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     );
     let rate_limit = rate_limit.as_ref().and_then(|limit| errors.rate_limit(limit));
     let breaker = errors.breaker(circuit_breaker.as_ref());
+    let dead_letter = dead_letter.as_ref().and_then(|it| errors.dead_letter(name, it));
     errors.history(history.as_ref());
     let plan = match url {
         Some(url) if errors.0.is_empty() => Ok(Plan { url, request, schemes, tls, timeouts }),
         _ => Err(Invalid(errors.0)),
     };
-    Checked { events, filter, retry, max_in_flight, rate_limit, breaker, plan }
+    Checked { events, filter, retry, max_in_flight, rate_limit, breaker, dead_letter, plan }
 }
 
 /// What is wrong so far.

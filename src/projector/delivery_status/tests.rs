@@ -30,6 +30,9 @@ fn delivery(state: State, attempts: &[Attempt]) -> (Delivery, Vec<(u32, Attempt)
         budget_from: 0,
         finished: state.is_final().then_some(NOW),
         origin: None,
+        kind: hookwright_engine::delivery::Kind::Event,
+        dead_letter_of: None,
+        dead_letter: None,
         last_attempt: attempts.last().cloned(),
     };
     (delivery, (1..).zip(attempts.iter().cloned()).collect())

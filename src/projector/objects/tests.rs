@@ -23,6 +23,9 @@ fn delivery(owner: u128, number: u64) -> Delivery {
         budget_from: 0,
         finished: None,
         origin: None,
+        kind: hookwright_engine::delivery::Kind::Event,
+        dead_letter_of: None,
+        dead_letter: None,
         last_attempt: None,
     }
 }

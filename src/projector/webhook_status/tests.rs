@@ -26,6 +26,9 @@ fn after(status: u16) -> Summary {
         budget_from: 0,
         finished: delivered.then_some(NOW),
         origin: None,
+        kind: hookwright_engine::delivery::Kind::Event,
+        dead_letter_of: None,
+        dead_letter: None,
         last_attempt: Some(attempt.clone()),
     };
     Summary {

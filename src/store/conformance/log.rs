@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Outcome};
-use hookwright_engine::delivery::{Pending, Record, State};
+use hookwright_engine::delivery::{Kind, Pending, Record, State};
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::{DeliveryId, EventId, WebhookId};
 use hookwright_engine::time::Time;
@@ -168,6 +168,7 @@ pub(in crate::store) fn event(id: &str, targets: &[u128]) -> Publish {
         namespace: "default".into(),
         draft: draft(&format!(r#"{{"id":{id},"type":"user.created","data":{{"n":1}}}}"#)),
         targets: webhooks(targets),
+        kind: Kind::Event,
         origin: None,
     }
 }
@@ -198,9 +199,19 @@ pub(in crate::store) fn unanswered(reason: FailureReason, started: Time) -> Atte
 
 /// The record of an attempt at a delivery, after which it stands at `state`.
 pub(in crate::store) fn record(pending: Pending, attempt: Attempt, state: State) -> Record {
-    let Pending { id, event, webhook, attempts, budget_from, due: _ } = pending;
+    let Pending { id, event, webhook, attempts, budget_from, kind: _, due: _ } = pending;
     let at = attempt.started + attempt.elapsed;
-    Record { id, event, webhook, attempts: attempts + 1, budget_from, state, at, attempt: Some(attempt) }
+    Record {
+        id,
+        event,
+        webhook,
+        attempts: attempts + 1,
+        budget_from,
+        state,
+        dead_letter: None,
+        at,
+        attempt: Some(attempt),
+    }
 }
 
 /// The record of a first attempt that was answered well.

@@ -2,6 +2,7 @@
 
 pub(super) mod acceptance;
 pub(super) mod by_hand;
+pub(super) mod dead_letters;
 pub(super) mod durability;
 pub(super) mod kept;
 pub(super) mod killed;
@@ -31,6 +32,10 @@ macro_rules! conformance_of {
                 a_canceled_delivery_has_ended,
                 a_replay_sends_the_event_again_once_per_origin,
                 what_is_unknown_is_answered_so;
+            dead_letters:
+                a_dead_letter_is_made_with_the_end_of_its_delivery_and_once,
+                what_ended_meanwhile_leaves_no_dead_letter,
+                an_event_is_kept_as_long_as_its_dead_letter;
             records:
                 attempts_are_kept_as_they_were,
                 a_record_written_twice_counts_once,

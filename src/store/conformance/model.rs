@@ -239,7 +239,7 @@ impl Model {
         }
         known.pending.attempts = attempts;
         let Pending { event, webhook, .. } = known.pending;
-        Record { id, event, webhook, attempts, budget_from, state: to, at: now, attempt }
+        Record { id, event, webhook, attempts, budget_from, state: to, dead_letter: None, at: now, attempt }
     }
 
     /// Deliveries are canceled, and the driver is told so.

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 
 mod by_hand;
 mod commit;
+mod dead_letter;
 mod fault;
 mod file;
 mod kept;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookwright_engine::delivery::State;
+use hookwright_engine::delivery::{Kind, State};
 use hookwright_engine::event::{Event, Fingerprint};
 use hookwright_engine::id::{DeliveryId, EventId, EventKey, WebhookId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -76,7 +76,7 @@ impl Commit<'_> {
             return Ok(Some(delivery));
         }
         let Some(of) = DeliveryRow::find(self.connection, of)? else { return Ok(None) };
-        self.send_again(of.event, webhook, origin).map(Some)
+        self.send_again(of.event, webhook, Kind::Event, origin).map(Some)
     }
 
     fn asked_before(&self, origin: Option<Uuid>) -> rusqlite::Result<Option<Receipt>> {
@@ -107,7 +107,7 @@ impl Commit<'_> {
     }
 
     fn accept(&mut self, publish: &Publish, fingerprint: Fingerprint) -> rusqlite::Result<Receipt> {
-        let Publish { namespace, draft, targets, origin } = publish;
+        let Publish { namespace, draft, targets, kind, origin } = publish;
         let key = EventKey::from_u64(self.sequence.next(self.now));
         let id = draft.id.clone().unwrap_or_else(|| EventId::generated(key));
         let event = Arc::new(draft.accept(id.clone(), self.now));
@@ -127,7 +127,7 @@ impl Commit<'_> {
             ])?;
         let rows = targets
             .iter()
-            .map(|target| self.deliver(key, *target, *origin))
+            .map(|target| self.deliver(key, *target, *kind, *origin))
             .collect::<rusqlite::Result<Vec<_>>>()?;
         let deliveries = rows.iter().map(|row| row.id).collect();
         self.announce(Some((key, event)), &rows)?;
@@ -149,7 +149,7 @@ impl Commit<'_> {
                 deliveries.push(delivery);
             } else {
                 self.restore_payload(publish, id, known.key)?;
-                deliveries.push(self.send_again(known.key, *target, origin)?);
+                deliveries.push(self.send_again(known.key, *target, publish.kind, origin)?);
             }
         }
         Ok(Receipt { event_id: id.clone(), deliveries, duplicate: true })
@@ -184,19 +184,35 @@ impl Commit<'_> {
         &mut self,
         event: EventKey,
         target: WebhookId,
+        kind: Kind,
         origin: Uuid,
     ) -> rusqlite::Result<DeliveryId> {
-        let row = self.deliver(event, target, Some(origin))?;
+        let row = self.deliver(event, target, kind, Some(origin))?;
         self.announce(None, &[row])?;
         Ok(row.id)
     }
 
-    /// Makes a delivery, due now.
     fn deliver(
         &mut self,
         event: EventKey,
         target: WebhookId,
+        kind: Kind,
         origin: Option<Uuid>,
+    ) -> rusqlite::Result<DeliveryRow> {
+        let row = self.make(event, target, kind, None)?;
+        if let Some(origin) = origin {
+            note_origin(self.connection, origin, row.id, event, true)?;
+        }
+        Ok(row)
+    }
+
+    /// Makes a delivery, due now.
+    pub(super) fn make(
+        &mut self,
+        event: EventKey,
+        target: WebhookId,
+        kind: Kind,
+        dead_letter_of: Option<DeliveryId>,
     ) -> rusqlite::Result<DeliveryRow> {
         let row = DeliveryRow {
             id: DeliveryId::from_u64(self.sequence.next(self.now)),
@@ -206,18 +222,17 @@ impl Commit<'_> {
             attempts: 0,
             budget_from: 0,
             at: self.now,
+            kind,
+            dead_letter_of,
         };
         row.insert(self.connection)?;
-        if let Some(origin) = origin {
-            note_origin(self.connection, origin, row.id, event, true)?;
-        }
         let account = self.ledger.account(self.connection, row.webhook)?;
         account.moved(None, row.group());
         account.removed = false;
         Ok(row)
     }
 
-    fn announce(
+    pub(super) fn announce(
         &mut self,
         event: Option<(EventKey, Arc<Event>)>,
         rows: &[DeliveryRow],

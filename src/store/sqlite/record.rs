@@ -29,7 +29,12 @@ impl Commit<'_> {
                 }
             }
         }
-        self.change(&stored, &row)
+        self.change(&stored, &row)?;
+        let ends = !stored.state.is_final() && row.state == State::DeadLettered;
+        match record.dead_letter.filter(|_| ends) {
+            Some(target) => self.hand_over(&row, target),
+            None => Ok(()),
+        }
     }
 
     fn is_written(&self, record: &Record, stored: &DeliveryRow) -> rusqlite::Result<bool> {

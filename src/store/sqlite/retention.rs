@@ -158,7 +158,8 @@ fn ended(
         .prepare_cached(
             "SELECT d.id FROM deliveries d JOIN webhooks w ON w.number = d.webhook
              WHERE (d.id > ?1 AND d.id <= ?1 + ?2
-                    OR d.id IN (SELECT delivery FROM origins WHERE event = ?1))
+                    OR d.id IN (SELECT delivery FROM origins WHERE event = ?1)
+                    OR d.id IN (SELECT id FROM deliveries WHERE event = ?1 AND dead_letter_of IS NOT NULL))
              AND d.state > 0 AND d.at < ?3
              AND (w.removed OR d.id IS NOT w.last AND d.id IS NOT w.last_failure)
              LIMIT ?4",
@@ -174,7 +175,8 @@ fn is_needed(connection: &Connection, event: EventKey, fanout: u32) -> rusqlite:
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM deliveries WHERE id > ?1 AND id <= ?1 + ?2)
-                 OR EXISTS (SELECT 1 FROM origins WHERE event = ?1)",
+                 OR EXISTS (SELECT 1 FROM origins WHERE event = ?1)
+                 OR EXISTS (SELECT 1 FROM deliveries WHERE event = ?1 AND dead_letter_of IS NOT NULL)",
         )?
         .query_row(params![row::key(event), fanout], |row| row.get(0))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Fault, Outcome};
-use hookwright_engine::delivery::{Pending, State};
+use hookwright_engine::delivery::{Kind, Pending, State};
 use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
 use hookwright_engine::time::Time;
 use rusqlite::types::Type;
@@ -31,19 +31,22 @@ pub(super) struct DeliveryRow {
     pub budget_from: u32,
     /// When it is due, or when it ended.
     pub at: Time,
+    pub kind: Kind,
+    pub dead_letter_of: Option<DeliveryId>,
 }
+
+/// The columns that [`DeliveryRow::read`] reads.
+pub(super) const COLUMNS: &str = "id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of";
 
 impl DeliveryRow {
     pub(super) fn find(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Self>> {
         connection
-            .prepare_cached(
-                "SELECT id, event, webhook, state, attempts, budget_from, at FROM deliveries WHERE id = ?1",
-            )?
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM deliveries WHERE id = ?1"))?
             .query_row([number(id)], Self::read)
             .optional()
     }
 
-    /// From the columns id, event, webhook, state, attempts, `budget_from`, at.
+    /// From the [`COLUMNS`].
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: delivery_id(row, 0)?,
@@ -53,15 +56,18 @@ impl DeliveryRow {
             attempts: row.get(4)?,
             budget_from: row.get(5)?,
             at: time(row, 6)?,
+            kind: kind(row, 7)?,
+            dead_letter_of: optional_id(row, 8)?,
         })
     }
 
     pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { id, event, webhook, state, attempts, budget_from, at } = *self;
+        let Self { id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of } = *self;
         connection
             .prepare_cached(
-                "INSERT INTO deliveries (id, event, webhook, state, attempts, budget_from, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO deliveries
+                     (id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 number(id),
@@ -71,12 +77,15 @@ impl DeliveryRow {
                 attempts,
                 budget_from,
                 at.as_millis(),
+                code_of_kind(kind),
+                dead_letter_of.map(number),
             ])?;
         Ok(())
     }
 
     pub(super) fn update(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { id, event: _, webhook: _, state, attempts, budget_from, at } = *self;
+        // The rest never changes.
+        let Self { id, state, attempts, budget_from, at, .. } = *self;
         connection
             .prepare_cached(
                 "UPDATE deliveries SET state = ?2, attempts = ?3, budget_from = ?4, at = ?5 WHERE id = ?1",
@@ -98,8 +107,9 @@ impl DeliveryRow {
 
     /// What the engine must know of it, were it due at `at`.
     pub(super) const fn pending(&self, webhook: WebhookId) -> Pending {
-        let Self { id, event, webhook: _, state: _, attempts, budget_from, at } = *self;
-        Pending { id, event, webhook, attempts, budget_from, due: at }
+        let Self { id, event, webhook: _, state: _, attempts, budget_from, at, kind, dead_letter_of: _ } =
+            *self;
+        Pending { id, event, webhook, attempts, budget_from, kind, due: at }
     }
 }
 
@@ -108,7 +118,8 @@ pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Res
     let found = connection
         .prepare_cached(
             "SELECT w.uid, d.event, e.namespace, e.id, e.type, d.state, d.attempts, d.at, d.budget_from,
-                    (SELECT origin FROM origins WHERE delivery = d.id AND made = 1)
+                    (SELECT origin FROM origins WHERE delivery = d.id AND made = 1), d.kind, d.dead_letter_of,
+                    (SELECT id FROM deliveries WHERE dead_letter_of = d.id)
              FROM deliveries d JOIN events e ON e.key = d.event JOIN webhooks w ON w.number = d.webhook
              WHERE d.id = ?1",
         )?
@@ -127,6 +138,9 @@ pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Res
                 budget_from: row.get(8)?,
                 finished: state.is_final().then_some(time(row, 7)?),
                 origin: row.get::<_, Option<[u8; 16]>>(9)?.map(Uuid::from_bytes),
+                kind: kind(row, 10)?,
+                dead_letter_of: optional_id(row, 11)?,
+                dead_letter: optional_id(row, 12)?,
                 last_attempt: None,
             })
         })
@@ -259,6 +273,28 @@ fn state(row: &Row<'_>, state: usize, at: usize) -> rusqlite::Result<State> {
         CANCELED => Ok(State::Canceled),
         other => Err(unknown(state, &other.to_string())),
     }
+}
+
+const fn code_of_kind(kind: Kind) -> i64 {
+    match kind {
+        Kind::Event => 0,
+        Kind::DeadLetter => 1,
+        Kind::Test => 2,
+    }
+}
+
+fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
+    match row.get(column)? {
+        0_i64 => Ok(Kind::Event),
+        1 => Ok(Kind::DeadLetter),
+        2 => Ok(Kind::Test),
+        other => Err(unknown(column, &other.to_string())),
+    }
+}
+
+fn optional_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeliveryId>> {
+    let number: Option<i64> = row.get(column)?;
+    Ok(number.map(|number| DeliveryId::from_u64(number.cast_unsigned())))
 }
 
 /// A delivery's id as a column holds it.

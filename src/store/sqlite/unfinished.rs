@@ -17,7 +17,8 @@ const CANCEL_CHUNK: usize = 1000;
 /// Behind no position at all.
 const BEGIN: Position = Position { due: Time::MIN, id: DeliveryId::from_u64(0) };
 
-pub(super) const PAGE: &str = "SELECT id, event, webhook, state, attempts, budget_from, at
+pub(super) const PAGE: &str =
+    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of
     FROM deliveries INDEXED BY deliveries_unfinished
     WHERE state = 0 AND webhook = ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4";
 

@@ -279,6 +279,11 @@ fn pace() -> Vec<Row> {
         same("/circuit_breaker/minimum_attempts", json!(0)),
         same("/circuit_breaker/window_seconds", json!(0)),
         same("/circuit_breaker/open_seconds", json!(0)),
+        same("/dead_letter", json!({})),
+        same("/dead_letter", json!("backlog")),
+        same("/dead_letter/webhook_ref/name", json!("")),
+        same("/dead_letter/webhook_ref/name", json!("A_b")),
+        same("/dead_letter/webhook_ref/name", json!("x".repeat(254))),
     ]
 }
 

@@ -19,6 +19,8 @@ use crate::time::Time;
 pub(super) struct Queue {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) window: Window,
+    /// Waits until all webhooks are known, as one of them may be the one for its dead letters.
+    pub(super) early: bool,
     /// Requests under way.
     in_flight: u32,
     /// How many there may be at present: all that the webhook allows while its receiver is well,
@@ -33,7 +35,7 @@ pub(super) struct Queue {
     /// The generation of the object at which the receiver answered 410 Gone.
     pub(super) gone_generation: Option<i64>,
     /// The failures of the receiver, while it does nothing else.
-    streak: Option<Streak>,
+    pub(super) streak: Option<Streak>,
     /// Whether `streak` is known: from the log, or from an attempt since.
     recalled: bool,
 }
@@ -46,6 +48,7 @@ impl Queue {
             breaker: endpoint.breaker.map(Breaker::new),
             endpoint,
             window: Window::new(capacity),
+            early: false,
             in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             quiet_until: Time::MIN,
             gone_generation: None,
@@ -84,7 +87,10 @@ impl Queue {
 
     /// When the next delivery may be sent; `None` when none can.
     pub(super) fn next_send(&self) -> Option<Time> {
-        if self.receiver().is_err() || self.in_flight >= self.allowed.min(self.endpoint.max_in_flight) {
+        if self.early
+            || self.receiver().is_err()
+            || self.in_flight >= self.allowed.min(self.endpoint.max_in_flight)
+        {
             return None;
         }
         let well = self.breaker.as_ref().map_or(Some(Time::MIN), Breaker::next)?;
@@ -117,9 +123,9 @@ impl Queue {
         }
     }
 
-    /// A request sent at this generation of the webhook has ended: what the log is to remember of
-    /// the receiver's failures, where that changes.
-    pub(super) fn judge(&mut self, generation: i64, verdict: Verdict, now: Time) -> Option<Option<Streak>> {
+    /// A request sent at this generation of the webhook has ended. Answers whether the log has
+    /// something new to remember of the receiver's failures.
+    pub(super) fn judge(&mut self, generation: i64, verdict: Verdict, now: Time) -> bool {
         let before = (self.recalled, self.streak);
         match verdict {
             Verdict::Success => self.streak = None,
@@ -127,10 +133,10 @@ impl Queue {
                 self.streak = Some(Streak::extended(self.streak, generation, now));
             }
             // Of a receiver that the webhook had before, or our own fault.
-            Verdict::Retry | Verdict::Gone | Verdict::Uncharged => return None,
+            Verdict::Retry | Verdict::Gone | Verdict::Uncharged => return false,
         }
         self.recalled = true;
-        (before != (true, self.streak)).then_some(self.streak)
+        before != (true, self.streak)
     }
 
     /// A request has ended: makes room for the next, more or less of it by how it ended.

@@ -28,6 +28,7 @@ fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
         max_in_flight,
         rate_limit: None,
         breaker: None,
+        dead_letter: None,
         target: Target::Receiver(Arc::new(receiver)),
     })
 }
@@ -39,6 +40,7 @@ fn pending(id: u64, number: u128) -> Pending {
         webhook: webhook(number),
         attempts: 0,
         budget_from: 0,
+        kind: Kind::Event,
         due: NOW,
     }
 }
@@ -116,4 +118,63 @@ fn nothing_is_sent_before_the_log_has_said_what_is_older() {
     assert!(bench.step(Input::Accepted(vec![pending(7, 1)])).is_empty());
     let page = Page { pending: vec![pending(3, 1)], ..Page::default() };
     assert_eq!(bench.step(Input::Loaded { webhook: webhook(1), page }), [3, 7]);
+}
+
+/// What becomes of a delivery of a webhook that names `backlog` for its dead letters, tried once.
+fn end(kind: Kind, status: u16, backlog: Option<u128>) -> (State, Option<WebhookId>) {
+    let mut engine = Engine::new(Limits::default());
+    let mut effects = Vec::new();
+    let mut known = HashSet::from([webhook(1)]);
+    let named = Endpoint {
+        dead_letter: Some("backlog".into()),
+        retry: retry::Policy::never(),
+        ..(*endpoint(1, 4)).clone()
+    };
+    // Named by itself, where `backlog` is itself.
+    let name = if backlog == Some(1) { "backlog" } else { "orders" };
+    engine.step(NOW, Input::Upsert(Arc::new(Endpoint { name: name.into(), ..named })), &mut effects);
+    engine.step(NOW, Input::Loaded { webhook: webhook(1), page: Page::default() }, &mut effects);
+    engine.step(NOW, Input::Accepted(vec![Pending { kind, ..pending(1, 1) }]), &mut effects);
+    assert_eq!(engine.in_flight(), 0, "not all webhooks are known yet");
+    if let Some(number) = backlog.filter(|&number| number != 1) {
+        let endpoint = Endpoint { name: "backlog".into(), ..(*endpoint(number, 4)).clone() };
+        engine.step(NOW, Input::Upsert(Arc::new(endpoint)), &mut effects);
+        known.insert(webhook(number));
+    }
+    engine.step(NOW, Input::Synced(known), &mut effects);
+    assert_eq!(engine.in_flight(), 1);
+    effects.clear();
+    let outcome = Outcome::Responded { status, retry_after: None };
+    let attempt = Attempt { started: NOW, elapsed: Duration::ZERO, outcome, response: Vec::new() };
+    engine.step(
+        NOW,
+        Input::Attempted { delivery: DeliveryId::from_u64(1), attempt, entropy: 0 },
+        &mut effects,
+    );
+    let ended = effects.into_iter().find_map(|effect| match effect {
+        Effect::Command(Command::Record(record)) => Some((record.state, record.dead_letter)),
+        _ => None,
+    });
+    ended.unwrap()
+}
+
+#[test]
+fn what_failed_is_handed_to_the_webhook_that_is_named_for_it_and_no_further() {
+    let handed = (State::DeadLettered, Some(webhook(2)));
+    assert_eq!(end(Kind::Event, 500, Some(2)), handed);
+    assert_eq!(end(Kind::Event, 410, Some(2)), handed, "gone for good is failed, too");
+    assert_eq!(end(Kind::Event, 200, Some(2)), (State::Delivered, None));
+    let failed = (State::Failed, None);
+    assert_eq!(end(Kind::DeadLetter, 500, Some(2)), failed, "one hop");
+    assert_eq!(end(Kind::Test, 500, Some(2)), failed, "a test is no event");
+    assert_eq!(end(Kind::Event, 500, None), failed, "there is no such webhook");
+    assert_eq!(end(Kind::Event, 500, Some(1)), failed, "not to itself");
+}
+
+#[test]
+fn a_test_is_tried_once_whatever_the_policy_says() {
+    let mut bench = Bench::new(Limits::default(), &[4]);
+    assert_eq!(bench.step(Input::Accepted(vec![Pending { kind: Kind::Test, ..pending(1, 1) }])), [1]);
+    bench.answered(1, 500);
+    assert_eq!(bench.0.next_wake(), None);
 }

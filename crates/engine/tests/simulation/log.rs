@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use hookwright_engine::command::{Command, Page};
-use hookwright_engine::delivery::{Pending, Position, State};
+use hookwright_engine::delivery::{Kind, Pending, Position, Record, State};
 use hookwright_engine::engine::Input;
 use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
 use hookwright_engine::streak::Streak;
@@ -17,6 +17,9 @@ pub struct Row {
     pub state: State,
     pub attempts: u32,
     pub budget_from: u32,
+    pub kind: Kind,
+    /// The delivery that failed, of a dead letter.
+    pub dead_letter_of: Option<DeliveryId>,
     /// Attempts recorded in the present budget may not exceed what any policy in force allowed.
     pub recorded: u32,
 }
@@ -37,11 +40,17 @@ pub struct Log {
     notices: VecDeque<Input>,
 }
 
+fn new(webhook: WebhookId, now: Time) -> Row {
+    let state = State::Pending { due: now };
+    Row { webhook, state, attempts: 0, budget_from: 0, kind: Kind::Event, dead_letter_of: None, recorded: 0 }
+}
+
 impl Row {
     fn pending(&self, id: DeliveryId) -> Option<Pending> {
-        let Self { webhook, state, attempts, budget_from, recorded: _ } = *self;
+        let Self { webhook, state, attempts, budget_from, kind, dead_letter_of, recorded: _ } = *self;
         let State::Pending { due } = state else { return None };
-        Some(Pending { id, event: EventKey::from_u64(id.as_u64()), webhook, attempts, budget_from, due })
+        let event = EventKey::from_u64(dead_letter_of.unwrap_or(id).as_u64());
+        Some(Pending { id, event, webhook, attempts, budget_from, kind, due })
     }
 }
 
@@ -67,11 +76,10 @@ impl Log {
     }
 
     /// Accepts an event: durable when this returns.
-    pub fn publish(&mut self, ids: &[DeliveryId], webhooks: &[WebhookId], now: Time) {
+    pub fn publish(&mut self, ids: &[DeliveryId], webhooks: &[WebhookId], kind: Kind, now: Time) {
         let mut accepted = Vec::new();
         for (&id, &webhook) in ids.iter().zip(webhooks) {
-            let state = State::Pending { due: now };
-            let row = Row { webhook, state, attempts: 0, budget_from: 0, recorded: 0 };
+            let row = Row { kind, ..new(webhook, now) };
             accepted.extend(row.pending(id));
             self.tables.rows.insert(id, row);
         }
@@ -105,15 +113,7 @@ impl Log {
     pub fn apply_next(&mut self) -> bool {
         let Some(command) = self.commands.pop_front() else { return false };
         match command {
-            Command::Record(record) => {
-                let Some(row) = self.tables.rows.get_mut(&record.id) else { return true };
-                row.attempts += u32::from(record.attempt.is_some());
-                row.recorded += u32::from(record.attempt.is_some());
-                let overtaken = row.state == State::Canceled || row.budget_from > record.budget_from;
-                if record.state == State::Delivered || !overtaken {
-                    row.state = record.state;
-                }
-            }
+            Command::Record(record) => self.record(&record),
             Command::Load { webhook, after, limit } => {
                 let page = self.page(webhook, after, limit);
                 self.notices.push_back(Input::Loaded { webhook, page });
@@ -129,6 +129,26 @@ impl Log {
             Command::Failing { webhook, streak: None } => drop(self.tables.streaks.remove(&webhook)),
         }
         true
+    }
+
+    fn record(&mut self, record: &Record) {
+        let Some(row) = self.tables.rows.get_mut(&record.id) else { return };
+        row.attempts += u32::from(record.attempt.is_some());
+        row.recorded += u32::from(record.attempt.is_some());
+        let overtaken = row.state == State::Canceled || row.budget_from > record.budget_from;
+        if record.state != State::Delivered && overtaken {
+            return;
+        }
+        row.state = record.state;
+        let Some(target) = record.dead_letter else { return };
+        // The ids of dead letters are far from all others.
+        let id = DeliveryId::from_u64(record.id.as_u64() | 1 << 40);
+        if !self.tables.rows.contains_key(&id) {
+            let of = Some(record.id);
+            let row = Row { kind: Kind::DeadLetter, dead_letter_of: of, ..new(target, record.at) };
+            self.notices.extend(row.pending(id).map(Input::Retried));
+            self.tables.rows.insert(id, row);
+        }
     }
 
     fn page(&self, webhook: WebhookId, after: Option<Position>, limit: usize) -> Page {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
 mod circuit;
+mod letters;
 mod log;
 mod pace;
 mod streak;

@@ -48,8 +48,14 @@ CREATE TABLE deliveries (
     -- The attempts already made when the present retry budget began.
     budget_from INTEGER NOT NULL,
     -- While pending: when the next attempt is due. Afterwards: when it ended.
-    at          INTEGER NOT NULL
+    at          INTEGER NOT NULL,
+    -- 0 event, 1 dead letter, 2 test
+    kind        INTEGER NOT NULL,
+    -- Of a dead letter: the delivery that failed. It was not made with its event.
+    dead_letter_of INTEGER
 ) STRICT;
+CREATE UNIQUE INDEX dead_letters          ON deliveries (dead_letter_of) WHERE dead_letter_of IS NOT NULL;
+CREATE        INDEX dead_letters_by_event ON deliveries (event)          WHERE dead_letter_of IS NOT NULL;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook);
 CREATE INDEX deliveries_unfinished ON deliveries (webhook, at) WHERE state = 0;
 CREATE INDEX deliveries_retrying   ON deliveries (webhook, at) WHERE state = 0 AND attempts > 0;
