@@ -7,6 +7,7 @@
 mod authorization;
 mod check;
 mod filters;
+mod oauth2;
 mod receiver;
 mod tls;
 

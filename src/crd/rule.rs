@@ -1,6 +1,6 @@
 //! What the API server checks by CEL, with the words that people see when it refuses.
 
-use hookwright_engine::endpoint::{Header, HeaderName};
+use hookwright_engine::endpoint::{Header, HeaderName, Parameter};
 use kube::core::Rule;
 
 use super::webhook::MAX_NAME;
@@ -34,6 +34,16 @@ pub(super) fn exactly_one(one: &str, other: &str) -> Rule {
     )
 }
 
+/// Exactly one of several optional fields is there.
+pub(super) fn exactly_one_of<const N: usize>(fields: [&str; N]) -> Rule {
+    let there = fields.map(|field| format!("has(self.{field})")).join(", ");
+    let (last, others) = fields.split_last().map_or(("", &[][..]), |(last, others)| (*last, others));
+    says(
+        format!("[{there}].exists_one(there, there)"),
+        format!("exactly one of {} and {last} is required", others.join(", ")),
+    )
+}
+
 /// A field never changes once it is there.
 pub(super) fn immutable() -> Rule {
     says("self == oldSelf", "cannot be changed")
@@ -51,22 +61,22 @@ pub(super) fn url_syntax() -> Rule {
     )
 }
 
-pub(super) fn url_credentials() -> Rule {
-    says(
-        "!self.matches('^[^/?#]*//[^/?#]*@')",
-        "must not contain a user or password: use request.headers with a Secret",
-    )
+pub(super) fn url_credentials(instead: &str) -> Rule {
+    says("!self.matches('^[^/?#]*//[^/?#]*@')", format!("must not contain a user or password: use {instead}"))
 }
 
 pub(super) fn url_fragment() -> Rule {
     says("!self.contains('#')", "must not have a #fragment")
 }
 
-pub(super) fn tls_needs_https() -> Rule {
+/// The certificates of `tls` are of use.
+pub(super) fn tls_needs_https(url: &str, tls: &str) -> Rule {
     says(
-        "!has(self.url) || !has(self.tls) || !self.url.lowerAscii().startsWith('http:') || \
-         !(has(self.tls.caRef) || has(self.tls.clientCertRef))",
-        "tls.caRef and tls.clientCertRef need an https URL",
+        format!(
+            "!has(self.{url}) || !has(self.{tls}) || !self.{url}.lowerAscii().startsWith('http:') || \
+             !(has(self.{tls}.caRef) || has(self.{tls}.clientCertRef))"
+        ),
+        format!("{tls}.caRef and {tls}.clientCertRef need an https URL"),
     )
 }
 
@@ -110,10 +120,6 @@ pub(super) fn secret_key() -> Rule {
     says("self.matches('^[-._a-zA-Z0-9]+$')", "must be a key of a Secret: A-Z a-z 0-9 - _ .")
 }
 
-pub(super) fn expression_name() -> Rule {
-    says("self.matches('^[-._a-zA-Z0-9]+$')", "must consist of A-Z a-z 0-9 - _ .")
-}
-
 pub(super) fn header_name() -> Rule {
     says(
         r"self.matches('^[-A-Za-z0-9!#$%&\'*+.^_`|~]+$')",
@@ -149,6 +155,30 @@ pub(super) fn authorization_is_there_once() -> Rule {
         "!has(self.authorization) || !has(self.headers) || \
          !self.headers.exists(h, h.name.lowerAscii() == 'authorization')",
         "authorization sets the header 'authorization', which headers has too",
+    )
+}
+
+pub(super) fn printable() -> Rule {
+    says("self.matches('^[ -~]*$')", "must consist of visible ASCII characters and spaces")
+}
+
+pub(super) fn without_control_characters() -> Rule {
+    says(r"!self.matches('[\\x00-\\x1f\\x7f]')", "must consist of visible characters and spaces")
+}
+
+pub(super) fn plain_name() -> Rule {
+    says("self.matches('^[-._a-zA-Z0-9]+$')", "must consist of A-Z a-z 0-9 - _ .")
+}
+
+pub(super) fn parameter_not_reserved() -> Rule {
+    let names = Parameter::RESERVED.map(|name| format!("'{name}'")).join(", ");
+    says(format!("!(self in [{names}])"), "is set by Hookwright and cannot be overridden")
+}
+
+pub(super) fn scopes() -> Rule {
+    says(
+        r"self.all(scope, scope.matches('^[!#-\\[\\]-~]+$'))",
+        "must consist of visible ASCII characters without quotes and backslashes",
     )
 }
 

@@ -14,12 +14,14 @@ use super::{rule, schema};
 
 mod dead_letter;
 mod filters;
+mod oauth2;
 mod pace;
 mod request;
 mod tls;
 
 pub use dead_letter::DeadLetter;
 pub use filters::{FilterExpression, Filters, MAX_EXPRESSION_NAME};
+pub use oauth2::{ClientAuthentication, OAuth2, Parameter};
 pub use pace::{CircuitBreaker, Concurrency, RateLimit};
 pub use request::{Authorization, Basic, Bearer, ContentType, Header, MAX_USERNAME, Request};
 pub use tls::{CaRef, CertificateRef, Tls};
@@ -123,14 +125,14 @@ pub const MAX_TTL_SECONDS: u32 = 365 * 24 * 60 * 60;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rule::exactly_one("url", "urlFrom"), validation = rule::tls_needs_https())]
+#[x_kube(validation = rule::exactly_one("url", "urlFrom"), validation = rule::tls_needs_https("url", "tls"))]
 pub struct WebhookSpec {
     /// The URL that events are posted to: http or https, without credentials and fragment.
     /// Exactly one of `url` and `urlFrom` is required.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = ReceiverUrl::MAX_LEN))]
     #[x_kube(
-        validation = rule::url_syntax(), validation = rule::url_credentials(), validation = rule::url_fragment()
+        validation = rule::url_syntax(), validation = rule::url_credentials("request.headers with a Secret"), validation = rule::url_fragment()
     )]
     pub url: Option<String>,
 

@@ -7,6 +7,9 @@
 //!                connector: resolver ─► guard ─► TCP ─► TLS ── Error ─► failure ─► Outcome
 //! ```
 //!
+//! A receiver that wants tokens of OAuth 2.0 gets one that [`tokens`] asked its token server for, on the
+//! same way through clients and connector.
+//!
 //! Redirects are not followed, proxies of the environment are not used, and bodies are not decompressed:
 //! each would send a request, or take memory, where the guard and the limits do not look.
 
@@ -18,16 +21,19 @@ mod request;
 mod resolver;
 mod response;
 mod tls;
+mod tokens;
 
 use std::sync::Arc;
 
 use hookwright_engine::attempt::{Attempt, Outcome};
-use hookwright_engine::endpoint::Trust;
+use hookwright_engine::endpoint::{ReceiverUrl, Tls, Trust};
 use hookwright_engine::time::Time;
+use http::StatusCode;
 use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
 
 use self::clients::{Clients, Profile};
+use self::tokens::{Token, Tokens};
 use super::guard::Policy;
 use super::{Request, Transport};
 use crate::clock;
@@ -54,6 +60,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Http {
     clients: Clients,
+    tokens: Tokens,
     /// Whether there are any certificates to trust.
     trusts: bool,
 }
@@ -68,7 +75,7 @@ impl Http {
         let trusts = !roots.is_empty();
         let resolver = resolver::Resolver::system().map_err(|error| Error::Resolver(error.to_string()))?;
         let clients = Clients::new(options.policy, resolver, Arc::new(roots))?;
-        Ok(Self { clients, trusts })
+        Ok(Self { clients, tokens: Tokens::new(), trusts })
     }
 
     /// Replaces the egress policy. Idle connections are closed; requests under way end as they began.
@@ -76,26 +83,62 @@ impl Http {
         self.clients.set_policy(policy);
     }
 
+    /// Makes the request; with a token where the receiver wants one, and with another one where it
+    /// refuses that: once, as one that is refused twice is not outdated.
     async fn exchange(&self, request: &Request, now: Time, deadline: Instant) -> (Outcome, Vec<u8>) {
-        let receiver = &request.receiver;
-        let system = receiver.tls.as_ref().is_none_or(|tls| matches!(tls.trust(), Trust::System));
-        if receiver.url.is_https() && system && !self.trusts {
+        let Some(credentials) = &request.receiver.oauth2 else {
+            return self.send_once(request, None, now, deadline).await;
+        };
+        if self.lacks_roots(&credentials.token_url, credentials.tls.as_deref()) {
             return (failure::no_roots(), Vec::new());
         }
-        let message = match request::build(request, now) {
+        let token = |refused| self.tokens.get(&self.clients, credentials, refused, deadline);
+        let first = match token(None).await {
+            Ok(token) => token,
+            Err(outcome) => return (outcome, Vec::new()),
+        };
+        let answer = self.send_once(request, Some(&first), now, deadline).await;
+        if answer.0.status() != Some(StatusCode::UNAUTHORIZED.as_u16()) {
+            return answer;
+        }
+        match token(Some(&first)).await {
+            Ok(second) if second != first => self.send_once(request, Some(&second), now, deadline).await,
+            Ok(_) => answer,
+            Err(outcome) => (outcome, Vec::new()),
+        }
+    }
+
+    async fn send_once(
+        &self,
+        request: &Request,
+        token: Option<&Token>,
+        now: Time,
+        deadline: Instant,
+    ) -> (Outcome, Vec<u8>) {
+        let receiver = &request.receiver;
+        if self.lacks_roots(&receiver.url, receiver.tls.as_deref()) {
+            return (failure::no_roots(), Vec::new());
+        }
+        let message = match request::build(request, token, now) {
             Ok(message) => message,
             Err(error) => return (failure::unbuildable(&error), Vec::new()),
         };
         let profile = Profile { tls: receiver.tls.clone(), connect: receiver.timeouts.connect };
         let client = match self.clients.get(&profile) {
             Ok(client) => client,
-            Err(error) => return (failure::uncertifiable(&error), Vec::new()),
+            Err(error) => return (failure::uncertifiable("spec.tls", &error), Vec::new()),
         };
         match timeout_at(deadline, client.request(message)).await {
             Ok(Ok(answer)) => response::read(answer, deadline).await,
             Ok(Err(error)) => (failure::outcome(&error, &receiver.url.host()), Vec::new()),
             Err(_) => (failure::no_answer(&receiver.url.host(), receiver.timeouts.request), Vec::new()),
         }
+    }
+
+    /// Whether nobody could vouch for the server behind a URL.
+    fn lacks_roots(&self, url: &ReceiverUrl, tls: Option<&Tls>) -> bool {
+        let system = tls.is_none_or(|tls| matches!(tls.trust(), Trust::System));
+        url.is_https() && system && !self.trusts
     }
 }
 

@@ -57,6 +57,13 @@ async fn good_webhooks_are_accepted() {
             "username": "us er", "passwordRef": { "name": "s", "key": "k" },
         } } } }),
         json!({ "request": { "authorization": { "bearer": { "tokenRef": { "name": "s", "key": "k" } } } } }),
+        json!({ "request": { "authorization": { "oauth2": {
+            "tokenURL": "https://auth.example/token?tenant=a", "clientID": "a b",
+            "clientSecretRef": { "name": "s", "key": "k" }, "clientAuthentication": "Post",
+            "scopes": ["hooks:write", "https://a.example/.default"],
+            "parameters": [{ "name": "audience", "value": "https://api.example" }],
+            "tls": { "caRef": { "name": "ca" } },
+        } } } }),
         json!({ "signing": { "schemes": ["PCF", "StandardWebhooks"] } }),
         json!({ "filters": {} }),
         json!({ "filters": {
@@ -130,7 +137,7 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
         (
             json!({ "request": { "authorization": {} } }),
             "request.authorization",
-            "exactly one of basic and bearer",
+            "exactly one of basic, bearer and oauth2",
         ),
         (
             json!({ "request": { "authorization": { "basic": {
@@ -185,6 +192,59 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
         ),
         (json!({ "history": { "record": "Some" } }), "spec.history.record", "supported values"),
         (json!({ "bogus": 1 }), "spec.bogus", "field not declared in schema"),
+    ] {
+        let spec = changed(&webhook_spec(), &changes);
+        let answer = apply(&ns, &Webhook::api_resource(), &spec, true).await.unwrap_err();
+        assert!(answer.contains(field) && answer.contains(says), "{changes}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn bad_client_credentials_are_refused_with_the_field_and_the_reason() {
+    let ns = cluster().await.namespace("bad-oauth2").await;
+    let oauth2 = |changes: Value| {
+        let usual = json!({
+            "tokenURL": "https://auth.example/token", "clientID": "a",
+            "clientSecretRef": { "name": "s", "key": "k" },
+        });
+        json!({ "request": { "authorization": { "oauth2": changed(&usual, &changes) } } })
+    };
+    for (changes, field, says) in [
+        (oauth2(json!({ "tokenURL": "https://u:p@a.example" })), "oauth2.tokenURL", "use clientSecretRef"),
+        (
+            oauth2(json!({ "tokenURL": "auth.example/token" })),
+            "oauth2.tokenURL",
+            "absolute http or https URL",
+        ),
+        (oauth2(json!({ "clientID": "a\n" })), "oauth2.clientID", "visible ASCII characters"),
+        (
+            oauth2(json!({ "clientIDRef": { "name": "s", "key": "k" } })),
+            "authorization.oauth2",
+            "exactly one of clientID",
+        ),
+        (
+            oauth2(json!({ "clientSecretRef": { "name": "s" } })),
+            "oauth2.clientSecretRef.key",
+            "Required value",
+        ),
+        (
+            oauth2(json!({ "clientAuthentication": "basic" })),
+            "oauth2.clientAuthentication",
+            "supported values",
+        ),
+        (oauth2(json!({ "scopes": ["a\\"] })), "oauth2.scopes", "without quotes and backslashes"),
+        (oauth2(json!({ "scopes": ["a", "a"] })), "oauth2.scopes", "duplicate entries"),
+        (
+            oauth2(json!({ "parameters": [{ "name": "grant_type", "value": "password" }] })),
+            "oauth2.parameters[0].name",
+            "set by Hookwright",
+        ),
+        (
+            oauth2(json!({ "tokenURL": "http://a.example", "tls": { "caRef": { "name": "ca" } } })),
+            "authorization.oauth2",
+            "need an https URL",
+        ),
+        (oauth2(json!({ "scope": "a" })), "oauth2.scope", "field not declared in schema"),
     ] {
         let spec = changed(&webhook_spec(), &changes);
         let answer = apply(&ns, &Webhook::api_resource(), &spec, true).await.unwrap_err();

@@ -17,6 +17,7 @@ mod example_receivers;
 mod example_webhooks;
 mod filters;
 mod held;
+mod oauth2;
 mod pace;
 mod publishing;
 mod readme;

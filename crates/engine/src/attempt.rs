@@ -63,12 +63,21 @@ pub enum FailureReason {
     Timeout,
     /// The connection broke, or what came was not HTTP.
     Protocol,
+    /// No token of the token server that the receiver's webhook names.
+    Authorization,
 }
 
 impl FailureReason {
     /// Every kind, for metrics and documents.
-    pub const ALL: [Self; 6] =
-        [Self::Dns, Self::EgressDenied, Self::Connect, Self::Tls, Self::Timeout, Self::Protocol];
+    pub const ALL: [Self; 7] = [
+        Self::Dns,
+        Self::EgressDenied,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Protocol,
+        Self::Authorization,
+    ];
 
     /// The name in conditions, logs and metrics.
     #[must_use]
@@ -80,6 +89,7 @@ impl FailureReason {
             Self::Tls => "TLSFailure",
             Self::Timeout => "Timeout",
             Self::Protocol => "ProtocolError",
+            Self::Authorization => "AuthorizationFailure",
         }
     }
 }

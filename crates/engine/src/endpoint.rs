@@ -1,11 +1,15 @@
 //! A webhook as the engine sees it: what it subscribes to and how its receiver is reached.
 //! Every part is valid by construction.
 
+mod fingerprint;
+mod oauth2;
 mod receiver;
 mod tls;
 
 use std::sync::Arc;
 
+pub use fingerprint::Fingerprint;
+pub use oauth2::{ClientAuthentication, ClientCredentials, InvalidParameter, Parameter, Scope};
 pub use receiver::{ContentType, PreviousKey, Receiver, Schemes, Signing, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 pub use tls::{Identity, Tls, Trust};
@@ -85,7 +89,7 @@ pub struct Header {
     pub value: SecretString,
 }
 
-/// The URL of a receiver: absolute, `http` or `https`, with a host.
+/// The URL of a receiver, or of its token server: absolute, `http` or `https`, with a host.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReceiverUrl(Url);
 

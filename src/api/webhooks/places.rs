@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::crd::{Field, webhook_fields};
 
 /// Pointers of the API beside paths of the resource, the narrower first.
-const PLACES: [(&str, &str); 14] = [
+const PLACES: [(&str, &str); 13] = [
     ("/active", "/suspend"),
     ("/config/content_type", "/request/contentType"),
     ("/config/headers", "/request/headers"),
@@ -20,7 +20,6 @@ const PLACES: [(&str, &str); 14] = [
     ("/config/retry/backoff_rate", BACKOFF),
     ("/config/retry/intervals", "/retry/intervalsSeconds"),
     ("/config/retry", "/retry"),
-    ("/filters/user_ids", "/filters/userIDs"),
 ];
 
 /// A factor in the API, and a percentage in the resource.
@@ -28,6 +27,9 @@ pub(super) const BACKOFF: &str = "/retry/backoffRatePercent";
 
 /// Fields of the resource that the API has under other names only.
 const RENAMED: [&str; 5] = ["/suspend", "/request/content_type", "/request/headers", "/retry", "/batch"];
+
+/// Words that the resource writes in capitals, but at the begin of a name.
+const CAPITALS: [(&str, &str); 3] = [("IDs", "Ids"), ("ID", "Id"), ("URL", "Url")];
 
 /// Where the resource has what the API has at `pointer`. `None`: the API has no such field.
 pub(super) fn of_resource(pointer: &str) -> Option<String> {
@@ -111,21 +113,26 @@ fn renamed(value: Value, name: fn(&str) -> String) -> Value {
 }
 
 fn camel(snake: &str) -> String {
-    let mut camel = String::with_capacity(snake.len());
-    let mut upper = false;
-    for c in snake.chars() {
-        if c == '_' {
-            upper = true;
-        } else {
-            camel.push(if std::mem::take(&mut upper) { c.to_ascii_uppercase() } else { c });
-        }
-    }
-    camel
+    snake.split('/').map(camel_name).collect::<Vec<_>>().join("/")
+}
+
+fn camel_name(snake: &str) -> String {
+    let mut words = snake.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |camel, word| {
+        let mut letters = word.chars();
+        let upper = letters.next().map(|letter| letter.to_ascii_uppercase());
+        let word: String = upper.into_iter().chain(letters).collect();
+        let capitals = CAPITALS.iter().find(|(_, plain)| *plain == word).map(|(capitals, _)| *capitals);
+        camel + capitals.unwrap_or(&word)
+    })
 }
 
 fn snake(camel: &str) -> String {
-    let mut snake = String::with_capacity(camel.len() + 8);
-    for c in camel.chars() {
+    let plain =
+        CAPITALS.iter().fold(camel.to_owned(), |name, (capitals, plain)| name.replace(capitals, plain));
+    let mut snake = String::with_capacity(plain.len() + 8);
+    for c in plain.chars() {
         if c.is_ascii_uppercase() {
             snake.push('_');
         }
@@ -151,9 +158,10 @@ mod tests {
             ("/retry_policy/timeout", "/timeouts/requestSeconds"),
             ("/timeouts/connect_seconds", "/timeouts/connectSeconds"),
             ("/filters/resource_types/0", "/filters/resourceTypes/0"),
-            ("/filters/user_ids", "/filters/userIDs"),
             ("/signing/rotation/overlap_seconds", "/signing/rotation/overlapSeconds"),
             ("/url_from/secret_key_ref/name", "/urlFrom/secretKeyRef/name"),
+            ("/request/authorization/oauth2/token_url", "/request/authorization/oauth2/tokenURL"),
+            ("/request/authorization/oauth2/client_id_ref", "/request/authorization/oauth2/clientIDRef"),
         ] {
             assert_eq!(of_resource(api).as_deref(), Some(resource));
             assert_eq!(of_api(resource), api);

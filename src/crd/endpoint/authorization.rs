@@ -1,11 +1,14 @@
 //! The header `Authorization`, from the values of Secrets.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hookwright_engine::endpoint::{Header, HeaderName};
+use hookwright_engine::endpoint::{ClientCredentials, Header, HeaderName};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::oauth2::OAuth2Plan;
 use super::receiver::unusable;
 use crate::crd::secret::{SecretKey, Secrets, Unresolved};
 
@@ -17,6 +20,15 @@ const TOKEN: &str = "spec.request.authorization.bearer.tokenRef";
 pub(super) enum AuthorizationPlan {
     Basic { username: Username, password: SecretKey },
     Bearer { token: SecretKey },
+    OAuth2(Box<OAuth2Plan>),
+}
+
+/// How requests say who sends them.
+pub(super) enum Authorization {
+    /// In the same header each time.
+    Header(Header),
+    /// By a token that is got when it is needed.
+    OAuth2(Arc<ClientCredentials>),
 }
 
 /// Where a user name comes from.
@@ -31,8 +43,8 @@ pub(super) fn is_username(text: &str) -> bool {
 }
 
 impl AuthorizationPlan {
-    /// The header, with the values of Secrets.
-    pub(super) fn resolve(self, secrets: &Secrets) -> Result<Header, Unresolved> {
+    /// Fills in the values of Secrets.
+    pub(super) fn resolve(self, secrets: &Secrets) -> Result<Authorization, Unresolved> {
         let (key, field, value) = match self {
             Self::Basic { username, password } => {
                 let value = basic(&username, &password, secrets)?;
@@ -42,9 +54,11 @@ impl AuthorizationPlan {
                 let value = bearer(&token, secrets)?;
                 (token, TOKEN, value)
             }
+            Self::OAuth2(plan) => return plan.resolve(secrets).map(Authorization::OAuth2),
         };
         HeaderName::parse("authorization")
             .and_then(|name| Header::new(name, value))
+            .map(Authorization::Header)
             .map_err(|error| unusable(&key, field, &error))
     }
 }

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod dead_letter;
+mod oauth2;
 mod pace;
 mod tls;
 
@@ -72,7 +73,8 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     }
     let request = request.as_ref().map_or_else(RequestPlan::default, |request| errors.request(request));
     let schemes = errors.signing(signing.as_ref());
-    let tls = errors.tls(tls.as_ref(), url.as_ref());
+    let unencrypted = matches!(&url, Some(UrlPlan::Given(url)) if !url.is_https());
+    let tls = errors.tls("spec.tls", tls.as_ref(), unencrypted);
     let retry = retry.as_ref().map_or_else(Policy::default, |retry| errors.retry(retry));
     let timeouts = timeouts.as_ref().map_or_else(Timeouts::default, |timeouts| errors.timeouts(timeouts));
     let max_in_flight = concurrency.as_ref().and_then(|concurrency| concurrency.max_in_flight);

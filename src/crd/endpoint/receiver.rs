@@ -6,7 +6,7 @@ use hookwright_engine::endpoint::{
 use hookwright_signature::standard;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::authorization::AuthorizationPlan;
+use super::authorization::{Authorization, AuthorizationPlan};
 use super::tls::TlsPlan;
 use crate::crd::secret::{SecretKey, Secrets, Unresolved};
 
@@ -88,13 +88,16 @@ impl Plan {
             }
         };
         let mut headers = resolve(headers, secrets)?;
-        if let Some(authorization) = authorization {
-            headers.push(authorization.resolve(secrets)?);
+        let mut oauth2 = None;
+        match authorization.map(|plan| plan.resolve(secrets)).transpose()? {
+            Some(Authorization::Header(header)) => headers.push(header),
+            Some(Authorization::OAuth2(credentials)) => oauth2 = Some(credentials),
+            None => {}
         }
         let current = signing_secret(signing_key, schemes, secrets)?;
         let signing = Signing { schemes, current, previous };
         let tls = tls.map(|tls| tls.resolve(secrets)).transpose()?;
-        Ok(Receiver { url, content_type, headers, signing, tls, timeouts })
+        Ok(Receiver { url, content_type, headers, oauth2, signing, tls, timeouts })
     }
 }
 

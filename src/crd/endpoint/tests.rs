@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::*;
 
 mod authorization;
+mod oauth2;
 mod tls;
 
 const ID: WebhookId = WebhookId::from_uid(Uuid::from_u128(7));

@@ -18,6 +18,8 @@ const MAX_CERTIFICATES: usize = 512;
 
 /// Checked settings of TLS, whose certificates are still in Secrets.
 pub(super) struct TlsPlan {
+    /// Where the manifest has them.
+    pub(super) field: &'static str,
     pub(super) trust: TrustPlan,
     /// Where our certificate and its key are.
     pub(super) identity: Option<(SecretKey, SecretKey)>,
@@ -38,38 +40,45 @@ impl TlsPlan {
 
     /// Fills in the certificates, and checks that they can be used.
     pub(super) fn resolve(self, secrets: &Secrets) -> Result<Arc<Tls>, Unresolved> {
-        let trust = match self.trust {
+        let Self { field, trust, identity: ours } = self;
+        let trust = match trust {
             TrustPlan::System => Trust::System,
             TrustPlan::Anyone => Trust::Anyone,
-            TrustPlan::Secret(key) => Trust::Authorities(authorities(&key, secrets)?),
+            TrustPlan::Secret(key) => {
+                Trust::Authorities(authorities(&key, &format!("{field}.caRef"), secrets)?)
+            }
         };
-        let identity = self.identity.map(|(certificate, key)| identity(&certificate, &key, secrets));
+        let field = format!("{field}.clientCertRef");
+        let identity = ours.map(|(certificate, key)| identity(&certificate, &key, &field, secrets));
         Ok(Arc::new(Tls::new(trust, identity.transpose()?)))
     }
 }
 
-fn authorities(key: &SecretKey, secrets: &Secrets) -> Result<Vec<Vec<u8>>, Unresolved> {
-    const FIELD: &str = "spec.tls.caRef";
-    let certificates = certificates(key, FIELD, secrets)?;
+fn authorities(key: &SecretKey, field: &str, secrets: &Secrets) -> Result<Vec<Vec<u8>>, Unresolved> {
+    let certificates = certificates(key, field, secrets)?;
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
         roots.add(certificate.clone()).map_err(|error| {
-            unusable(key, FIELD, &format_args!("has a certificate that cannot be used: {error}"))
+            unusable(key, field, &format_args!("has a certificate that cannot be used: {error}"))
         })?;
     }
     Ok(certificates.iter().map(|certificate| certificate.to_vec()).collect())
 }
 
-fn identity(certificate: &SecretKey, key: &SecretKey, secrets: &Secrets) -> Result<Identity, Unresolved> {
-    const FIELD: &str = "spec.tls.clientCertRef";
-    let chain = certificates(certificate, FIELD, secrets)?;
-    let pem = secrets.value(key, FIELD)?.expose_secret();
+fn identity(
+    certificate: &SecretKey,
+    key: &SecretKey,
+    field: &str,
+    secrets: &Secrets,
+) -> Result<Identity, Unresolved> {
+    let chain = certificates(certificate, field, secrets)?;
+    let pem = secrets.value(key, field)?.expose_secret();
     let private = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-        .map_err(|_| unusable(key, FIELD, &"has no unencrypted private key in PEM"))?;
+        .map_err(|_| unusable(key, field, &"has no unencrypted private key in PEM"))?;
     let der = private.secret_der().to_vec();
     CertifiedKey::from_der(chain.clone(), private, &ring::default_provider()).map_err(|error| {
         let detail = format_args!("cannot be used with the certificate in '{}': {error}", certificate.key);
-        unusable(key, FIELD, &detail)
+        unusable(key, field, &detail)
     })?;
     Ok(Identity { chain: chain.iter().map(|certificate| certificate.to_vec()).collect(), key: der.into() })
 }

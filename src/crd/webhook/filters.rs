@@ -42,7 +42,7 @@ pub struct Filters {
 pub struct FilterExpression {
     /// What it is called in messages.
     #[schemars(length(min = 1, max = MAX_EXPRESSION_NAME))]
-    #[x_kube(validation = rule::expression_name())]
+    #[x_kube(validation = rule::plain_name())]
     pub name: String,
     /// A CEL expression over the variable `event` (`id`, `type`, `created_at`, `data`, `metadata`), as in
     /// `event.data.object.attributes.status == 'active'`. It has the operators and macros of CEL,

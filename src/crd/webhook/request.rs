@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SecretKeyRef, ValueSource};
+use super::{OAuth2, SecretKeyRef, ValueSource};
 use crate::crd::rule;
 use crate::crd::secret::SecretKey;
 
@@ -68,7 +68,7 @@ pub struct Header {
 /// How requests say who sends them.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rule::exactly_one("basic", "bearer"))]
+#[x_kube(validation = rule::exactly_one_of(["basic", "bearer", "oauth2"]))]
 pub struct Authorization {
     /// By a user name and a password.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +76,9 @@ pub struct Authorization {
     /// By a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bearer: Option<Bearer>,
+    /// By a token that a token server gives: OAuth 2.0 client credentials (RFC 6749, section 4.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth2: Option<OAuth2>,
 }
 
 /// A user name and a password.
@@ -108,8 +111,9 @@ impl Authorization {
     /// The keys of Secrets that it needs.
     #[must_use]
     pub fn references(&self) -> Vec<SecretKey> {
-        let Self { basic, bearer } = self;
+        let Self { basic, bearer, oauth2 } = self;
         let user = basic.iter().flat_map(|basic| basic.username_ref.iter().chain([&basic.password_ref]));
-        user.chain(bearer.iter().map(|bearer| &bearer.token_ref)).map(SecretKey::from).collect()
+        let values = user.chain(bearer.iter().map(|bearer| &bearer.token_ref)).map(SecretKey::from);
+        values.chain(oauth2.iter().flat_map(OAuth2::references)).collect()
     }
 }

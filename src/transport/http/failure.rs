@@ -7,6 +7,7 @@ use std::time::Duration;
 use hickory_resolver::net::NetError;
 use hookwright_engine::attempt::{Failure, FailureReason, Fault, Outcome};
 
+use super::tokens::Refusal;
 use super::{connector, request, resolver};
 
 /// Longest message, in bytes. Certificates, for one, can have very many names.
@@ -50,9 +51,36 @@ pub(super) fn unbuildable(error: &request::Error) -> Outcome {
     Outcome::Fault(Fault::Request(error.to_string()))
 }
 
-/// The certificates of the webhook cannot be used.
-pub(super) fn uncertifiable(error: &rustls::Error) -> Outcome {
-    Outcome::Fault(Fault::Request(format!("the certificates of spec.tls cannot be used: {error}")))
+/// The certificates of a field of the webhook cannot be used.
+pub(super) fn uncertifiable(field: &str, error: &rustls::Error) -> Outcome {
+    Outcome::Fault(Fault::Request(format!("the certificates of {field} cannot be used: {error}")))
+}
+
+/// What it means for an attempt that a token server failed so.
+pub(super) fn no_token(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed(Failure { reason: _, message }) => unauthorized(&message),
+        Outcome::Responded { .. } | Outcome::Fault(_) => outcome,
+    }
+}
+
+/// The token server answered, but with no token.
+pub(super) fn no_grant(refusal: &Refusal, host: &str) -> Outcome {
+    failed(FailureReason::Authorization, format!("{host} answered {refusal}"))
+}
+
+/// The token server takes longer than the request has time.
+pub(super) fn no_token_in_time(host: &str) -> Outcome {
+    unauthorized(&format!("{host} did not answer within the time of the request"))
+}
+
+/// The request for a token was not ended.
+pub(super) fn token_abandoned() -> Outcome {
+    Outcome::Fault(Fault::Request("the request for a token was not ended, see the log".to_owned()))
+}
+
+fn unauthorized(message: &str) -> Outcome {
+    failed(FailureReason::Authorization, format!("failed to get a token: {message}"))
 }
 
 fn unconnected(error: &connector::Error, host: &str) -> Outcome {

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use hookwright_engine::endpoint::{ContentType, Signing};
 use hookwright_engine::time::Time;
 use hookwright_signature::{InvalidSecret, SecretString, pcf, standard};
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::request::Builder;
 use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::ExposeSecret;
 
+use super::tokens::Token;
 use crate::transport::Request;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-pcf-signature");
@@ -23,9 +24,10 @@ const STANDARD_ID: HeaderName = HeaderName::from_static("webhook-id");
 const STANDARD_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const STANDARD_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("Hookwright/", env!("CARGO_PKG_VERSION")));
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+pub(super) const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("Hookwright/", env!("CARGO_PKG_VERSION")));
 
 /// What the value of a form's field is encoded of: all but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -41,8 +43,13 @@ pub(super) enum Error {
     Secret(#[from] InvalidSecret),
 }
 
-/// Signs a request as of `now` and writes its headers. A JSON body is shared, not copied.
-pub(super) fn build(request: &Request, now: Time) -> Result<http::Request<Full<Bytes>>, Error> {
+/// Signs a request as of `now` and writes its headers, with a token where there is one. A JSON body is
+/// shared, not copied.
+pub(super) fn build(
+    request: &Request,
+    token: Option<&Token>,
+    now: Time,
+) -> Result<http::Request<Full<Bytes>>, Error> {
     let receiver = &request.receiver;
     let (content_type, body) = match receiver.content_type {
         ContentType::Json => (JSON, request.body.clone()),
@@ -63,11 +70,14 @@ pub(super) fn build(request: &Request, now: Time) -> Result<http::Request<Full<B
     for header in &receiver.headers {
         builder = builder.header(header.name.as_str(), sensitive(header.value.expose_secret())?);
     }
+    if let Some(token) = token {
+        builder = builder.header(AUTHORIZATION, token.header());
+    }
     Ok(builder.body(Full::new(body))?)
 }
 
 /// A value that Debug does not show and tables of HTTP/2 do not keep.
-fn sensitive(value: &str) -> Result<HeaderValue, http::Error> {
+pub(super) fn sensitive(value: &str) -> Result<HeaderValue, http::Error> {
     let mut value = HeaderValue::from_bytes(value.as_bytes())?;
     value.set_sensitive(true);
     Ok(value)

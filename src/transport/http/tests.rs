@@ -3,6 +3,7 @@ mod connections;
 mod examples;
 mod failures;
 mod identities;
+mod oauth2;
 mod receiver;
 mod requests;
 mod secure;

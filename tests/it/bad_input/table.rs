@@ -32,8 +32,18 @@ fn camel(pointer: &str) -> String {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    let groups =
-        [urls(), events(), headers(), retries(), filters(), signing(), transport(), pace(), others()];
+    let groups = [
+        urls(),
+        events(),
+        headers(),
+        retries(),
+        filters(),
+        signing(),
+        transport(),
+        oauth2(),
+        pace(),
+        others(),
+    ];
     groups.into_iter().flatten().collect()
 }
 
@@ -263,6 +273,63 @@ fn transport() -> Vec<Row> {
             json!({ "tokenRef": { "name": "a" } }),
         ),
     ]
+}
+
+fn oauth2() -> Vec<Row> {
+    let renamed = [
+        ("token_url", "tokenURL"),
+        ("client_id", "clientID"),
+        ("client_id_ref", "clientIDRef"),
+        ("client_secret_ref", "clientSecretRef"),
+        ("client_authentication", "clientAuthentication"),
+        ("ca_ref", "caRef"),
+    ];
+    let reference = json!({ "name": "s", "key": "k" });
+    let one = json!({ "name": "audience", "value": "a" });
+    let wrong = [
+        json!({ "tokenURL": "auth.example/token" }),
+        json!({ "tokenURL": "ftp://auth.example" }),
+        json!({ "tokenURL": "https://u:p@auth.example" }),
+        json!({ "tokenURL": "https://auth.example/#x" }),
+        json!({ "tokenURL": null }),
+        json!({ "clientID": "" }),
+        json!({ "clientID": "a\n" }),
+        json!({ "clientID": "a".repeat(257) }),
+        json!({ "clientID": null }),
+        json!({ "clientIDRef": reference }),
+        json!({ "clientSecretRef": null }),
+        json!({ "clientSecretRef": "s3cr3t" }),
+        json!({ "clientSecretRef": { "name": "s" } }),
+        json!({ "clientAuthentication": "basic" }),
+        json!({ "scopes": "a b" }),
+        json!({ "scopes": [] }),
+        json!({ "scopes": ["a b"] }),
+        json!({ "scopes": ["a\\"] }),
+        json!({ "scopes": ["a", "a"] }),
+        json!({ "scopes": (0..33).map(|n| n.to_string()).collect::<Vec<_>>() }),
+        json!({ "parameters": { "audience": "a" } }),
+        json!({ "parameters": [] }),
+        json!({ "parameters": [{ "name": "audience" }] }),
+        json!({ "parameters": [{ "name": "a=b", "value": "a" }] }),
+        json!({ "parameters": [{ "name": "grant_type", "value": "password" }] }),
+        json!({ "parameters": [{ "name": "audience", "value": "a\nb" }] }),
+        json!({ "parameters": [one, one] }),
+        json!({ "tls": { "caRef": "ca" } }),
+        json!({ "tokenURL": "http://auth.example", "tls": { "caRef": { "name": "ca" } } }),
+        json!({ "scope": "a" }),
+    ];
+    let row = |wrong: Value| {
+        let mut written = json!({
+            "tokenURL": "https://auth.example/token", "clientID": "a", "clientSecretRef": reference,
+        });
+        written.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let said = renamed.iter().fold(written.to_string(), |text, (here, there)| {
+            text.replace(&format!("\"{there}\":"), &format!("\"{here}\":"))
+        });
+        let place = "/request/authorization/oauth2";
+        otherwise(place, serde_json::from_str(&said).unwrap(), place, written)
+    };
+    wrong.into_iter().map(row).collect()
 }
 
 fn pace() -> Vec<Row> {

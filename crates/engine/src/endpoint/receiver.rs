@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Header, ReceiverUrl, Tls};
+use super::{ClientCredentials, Header, ReceiverUrl, Tls};
 use crate::time::Time;
 
 /// The HTTP endpoint behind a webhook, and all that a request to it needs.
@@ -17,6 +17,8 @@ pub struct Receiver {
     pub content_type: ContentType,
     /// The webhook's own headers.
     pub headers: Vec<Header>,
+    /// What its requests get a token by, for the header `Authorization`; that is none of `headers` then.
+    pub oauth2: Option<Arc<ClientCredentials>>,
     /// What its requests are signed with.
     pub signing: Signing,
     /// How TLS sessions with it differ from the usual ones, where they do.
@@ -33,6 +35,7 @@ impl Receiver {
             url,
             content_type: ContentType::Json,
             headers: Vec::new(),
+            oauth2: None,
             signing: Signing { schemes: Schemes::Pcf, current: secret, previous: None },
             tls: None,
             timeouts: Timeouts::default(),

@@ -4,7 +4,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use secrecy::{ExposeSecret, SecretSlice};
-use sha2::{Digest, Sha256};
+
+use super::Fingerprint;
+use super::fingerprint::Digest;
 
 /// How TLS sessions with a receiver differ from the usual ones. Two are equal when their sessions
 /// may be shared.
@@ -12,7 +14,7 @@ use sha2::{Digest, Sha256};
 pub struct Tls {
     trust: Trust,
     identity: Option<Identity>,
-    fingerprint: [u8; 32],
+    fingerprint: Fingerprint,
 }
 
 /// Which certificates of receivers are accepted.
@@ -54,33 +56,33 @@ impl Tls {
     pub const fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
     }
+
+    /// Equal where sessions may be shared.
+    pub(super) const fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
 }
 
-/// Covers every part, with its length, so that no two differ in nothing but where a part ends.
-fn fingerprint(trust: &Trust, identity: Option<&Identity>) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    let mut add = |part: &[u8]| {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    };
+fn fingerprint(trust: &Trust, identity: Option<&Identity>) -> Fingerprint {
+    let mut digest = Digest::default();
     match trust {
-        Trust::System => add(b"system"),
-        Trust::Anyone => add(b"anyone"),
+        Trust::System => digest.add(b"system"),
+        Trust::Anyone => digest.add(b"anyone"),
         Trust::Authorities(certificates) => {
-            add(b"authorities");
+            digest.add(b"authorities");
             for certificate in certificates {
-                add(certificate);
+                digest.add(certificate);
             }
         }
     }
     if let Some(Identity { chain, key }) = identity {
-        add(b"identity");
+        digest.add(b"identity");
         for certificate in chain {
-            add(certificate);
+            digest.add(certificate);
         }
-        add(key.expose_secret());
+        digest.add(key.expose_secret());
     }
-    digest.finalize().into()
+    digest.end()
 }
 
 impl PartialEq for Tls {

@@ -35,6 +35,10 @@ fn each_field_lands_in_its_place_of_the_spec() {
         },
         "timeouts": { "connect_seconds": 2 },
         "signing": { "rotation": { "overlap_seconds": 9 } },
+        "request": { "authorization": { "oauth2": {
+            "token_url": "https://auth.example/token", "client_id": "a", "scopes": ["b"],
+            "client_secret_ref": { "name": "s", "key": "k" }, "tls": { "ca_ref": { "name": "ca" } },
+        } } },
     });
     let spec = spec(&body);
     let headers = json!([
@@ -42,6 +46,12 @@ fn each_field_lands_in_its_place_of_the_spec() {
         { "name": "x_a", "valueFrom": { "secretKeyRef": { "name": "n", "key": "k" } } },
     ]);
     assert_eq!(spec["request"]["headers"], headers);
+    let oauth2 = json!({
+        "tokenURL": "https://auth.example/token", "clientID": "a", "scopes": ["b"],
+        "clientSecretRef": { "name": "s", "key": "k" },
+        "tls": { "insecureSkipVerify": false, "caRef": { "name": "ca" } },
+    });
+    assert_eq!(spec["request"]["authorization"], json!({ "oauth2": oauth2 }));
     assert_eq!(
         spec["retry"],
         json!({ "enabled": true, "maxAttempts": 3, "intervalsSeconds": [1, 2], "backoffRatePercent": 150 })
@@ -68,6 +78,12 @@ fn what_is_wrong_is_told_where_the_caller_wrote_it() {
         *slot(&mut body, field) = value;
         body
     };
+    let reference = json!({ "name": "s", "key": "k" });
+    let oauth2 =
+        |url: &str, id: &str| json!({ "token_url": url, "client_id": id, "client_secret_ref": reference });
+    let basic_and_bearer = json!({
+        "basic": { "username": "a", "password_ref": reference }, "bearer": { "token_ref": reference },
+    });
     for (field, value, pointer, says) in [
         ("/url", json!("ftp://a.example"), "/url", "http"),
         ("/url", json!("https://u:p@a.example/"), "/url", "password"),
@@ -120,6 +136,24 @@ fn what_is_wrong_is_told_where_the_caller_wrote_it() {
         ("/retry_policy/backoff_rate", json!(0.5), "/retry_policy/backoff_rate", "50"),
         ("/retry_policy/timeout", json!(301), "/retry_policy/timeout", "1 to 300"),
         ("/timeouts/connect_seconds", json!(31), "/timeouts/connect_seconds", "requestSeconds"),
+        (
+            "/request/authorization",
+            basic_and_bearer,
+            "/request/authorization",
+            "exactly one of basic, bearer",
+        ),
+        (
+            "/request/authorization/oauth2",
+            oauth2("ftp://a", "a"),
+            "/request/authorization/oauth2/token_url",
+            "http",
+        ),
+        (
+            "/request/authorization/oauth2",
+            oauth2("https://a", "\n"),
+            "/request/authorization/oauth2/client_id",
+            "ASCII",
+        ),
         ("/concurrency/max_in_flight", json!(0), "/concurrency/max_in_flight", "1 to"),
     ] {
         let errors = wrong(&with(field, value.clone()));

@@ -17,15 +17,18 @@ impl Errors {
         if headers.iter().any(|header| header.name().as_str() == "authorization") {
             self.report(FIELD, &"sets the header 'authorization', which spec.request.headers has too");
         }
-        match authorization {
-            Authorization { basic: Some(basic), bearer: None } => self.basic(basic),
-            Authorization { basic: None, bearer: Some(Bearer { token_ref }) } => {
+        let Authorization { basic, bearer, oauth2 } = authorization;
+        match (basic, bearer, oauth2) {
+            (Some(basic), None, None) => self.basic(basic),
+            (None, Some(Bearer { token_ref }), None) => {
                 let token = self.reference(&format!("{FIELD}.bearer.tokenRef"), token_ref);
                 Some(AuthorizationPlan::Bearer { token })
             }
-            Authorization { basic: None, bearer: None }
-            | Authorization { basic: Some(_), bearer: Some(_) } => {
-                self.report(FIELD, &"exactly one of basic and bearer is required");
+            (None, None, Some(oauth2)) => {
+                self.oauth2(oauth2).map(|plan| AuthorizationPlan::OAuth2(Box::new(plan)))
+            }
+            _ => {
+                self.report(FIELD, &"exactly one of basic, bearer and oauth2 is required");
                 None
             }
         }
@@ -56,7 +59,7 @@ impl Errors {
         Some(AuthorizationPlan::Basic { username, password })
     }
 
-    fn reference(&mut self, field: &str, reference: &SecretKeyRef) -> SecretKey {
+    pub(super) fn reference(&mut self, field: &str, reference: &SecretKeyRef) -> SecretKey {
         self.object_name(&format!("{field}.name"), &reference.name);
         self.secret_key(&format!("{field}.key"), &reference.key);
         SecretKey::from(reference)

@@ -69,7 +69,7 @@ fn values_that_the_header_cannot_carry_are_unresolved_and_never_quoted() {
 fn what_is_wrong_with_it_is_named_by_its_field_and_refused_by_cel_too() {
     let token = json!({ "bearer": { "tokenRef": key("token") } });
     let header = json!([{ "name": "AUTHORIZATION", "value": "x" }]);
-    let one = "exactly one of basic and bearer is required";
+    let one = "exactly one of basic, bearer and oauth2 is required";
     let both = json!({
         "bearer": { "tokenRef": key("token") }, "basic": { "username": "a", "passwordRef": key("password") },
     });

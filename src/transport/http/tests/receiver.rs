@@ -38,6 +38,7 @@ pub(super) struct Connection {
     pub(super) number: usize,
     pub(super) stream: TcpStream,
     captured: mpsc::UnboundedSender<Captured>,
+    head: Vec<String>,
 }
 
 impl Receiver {
@@ -71,7 +72,7 @@ impl Receiver {
             let mut served = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
-                let serving = serve(Connection { number, stream, captured: captured.clone() });
+                let serving = serve(Connection { number, stream, captured: captured.clone(), head: vec![] });
                 // A client that hangs up is what some tests are about.
                 served.spawn(async move { serving.await.unwrap_or_default() });
             }
@@ -116,8 +117,14 @@ impl Connection {
         let length = captured.header("content-length").map_or(0, |length| length.parse().unwrap());
         captured.body.resize(length, 0);
         self.stream.read_exact(&mut captured.body).await?;
+        self.head.clone_from(&captured.head);
         self.captured.send(captured).unwrap();
         Ok(true)
+    }
+
+    /// The request line and the headers of the request read last.
+    pub(super) fn head(&self) -> &[String] {
+        &self.head
     }
 
     /// Waits until the client has hung up.

@@ -147,7 +147,7 @@ fn a_secret_that_cannot_sign_a_scheme_is_our_fault() {
         receiver.signing.schemes = Schemes::Standard;
         receiver.signing.current = "your_webhook_secret".into();
     });
-    let error = super::super::request::build(&request, Time::from_secs(0)).unwrap_err();
+    let error = super::super::request::build(&request, None, Time::from_secs(0)).unwrap_err();
     assert_eq!(super::super::failure::unbuildable(&error).verdict(), Verdict::Uncharged);
 }
 
@@ -171,7 +171,7 @@ fn secrets_do_not_show_in_a_requests_debug_text() {
     let request = with(request("http://a.example/token"), |receiver| {
         receiver.headers = vec![header("x-key", "s3cr3t")];
     });
-    let built = super::super::request::build(&request, Time::from_secs(0)).unwrap();
+    let built = super::super::request::build(&request, None, Time::from_secs(0)).unwrap();
     assert!(!format!("{:?}", built.headers()).contains("s3cr3t"));
     assert!(!format!("{request:?}").contains(SECRET));
 }
