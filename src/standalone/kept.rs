@@ -192,3 +192,102 @@ fn row(identity: &Identity, kept: &KeptWebhook) -> serde_json::Result<Kept> {
         previous: previous.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use secrecy::ExposeSecret;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::crd::webhook::{Signing, SigningSecretRef};
+    use crate::store::Retention;
+
+    const NOW: Time = Time::from_secs(1_000_000);
+
+    fn webhooks() -> (KeptWebhooks, store::Service, TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, notices, service) = store::open(store::Options {
+            path: directory.path().join("hookwright.db"),
+            retention: Retention { age: Duration::from_hours(24), max_bytes: 1 << 30 },
+            clock: Clock::system(),
+        })
+        .unwrap();
+        drop(notices);
+        (KeptWebhooks::read(store, Vec::new()).unwrap(), service, directory)
+    }
+
+    fn identity(name: &str) -> Identity {
+        Identity { namespace: "default".to_owned(), name: name.to_owned() }
+    }
+
+    fn spec(description: &str) -> WebhookSpec {
+        WebhookSpec { description: Some(description.to_owned()), ..WebhookSpec::default() }
+    }
+
+    async fn create(kept: &mut KeptWebhooks, name: &str) -> Result<Webhook, Error> {
+        kept.create(identity(name), Webhook::new(name, spec("new")), Some("one".into()), NOW).await
+    }
+
+    #[tokio::test]
+    async fn a_change_of_what_has_changed_meanwhile_is_refused() {
+        let (mut kept, _service, _directory) = webhooks();
+        let made = create(&mut kept, "orders").await.unwrap();
+        let changed = kept.update(identity("orders"), &made, spec("first"), NOW).await.unwrap();
+        assert_eq!(changed.metadata.generation, Some(2));
+        let late = kept.update(identity("orders"), &made, spec("late"), NOW).await;
+        assert!(matches!(late, Err(Error::Changed)));
+        assert!(matches!(create(&mut kept, "orders").await, Err(Error::Changed)), "the name is taken");
+        let nobody = kept.update(identity("nobody"), &made, spec("x"), NOW).await;
+        assert!(matches!(nobody, Err(Error::NotFound(_))));
+    }
+
+    #[tokio::test]
+    async fn there_are_bounds_on_how_many_there_are() {
+        let (mut kept, _service, _directory) = webhooks();
+        for number in 0..MAX {
+            let webhook = KeptWebhook {
+                webhook: Webhook::new("", WebhookSpec::default()),
+                keys: SigningKeys::default(),
+            };
+            kept.webhooks.insert(identity(&number.to_string()), webhook);
+        }
+        assert!(matches!(create(&mut kept, "orders").await, Err(Error::Forbidden(_))));
+        kept.delete(&identity("0")).await.unwrap();
+        create(&mut kept, "orders").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_down_has_not_changed() {
+        let (mut kept, service, _directory) = webhooks();
+        create(&mut kept, "orders").await.unwrap();
+        service.shutdown().await.unwrap();
+        assert!(matches!(create(&mut kept, "other").await, Err(Error::Unavailable(_))));
+        let rotated = kept.set_key(identity("orders"), "two".into(), NOW).await;
+        assert!(matches!(rotated, Err(Error::Unavailable(_))));
+        assert!(matches!(kept.delete(&identity("orders")).await, Err(Error::Unavailable(_))));
+        let names: Vec<_> = kept.webhooks.keys().map(ToString::to_string).collect();
+        assert_eq!(names, ["default/orders"]);
+        let keys = &kept.find(&identity("orders")).unwrap().keys;
+        assert_eq!(keys.current.as_ref().unwrap().expose_secret(), "one");
+        assert!(keys.previous.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_no_longer_names_a_secret_gets_a_key_of_its_own() {
+        let (mut kept, _service, _directory) = webhooks();
+        let signing = Signing {
+            secret_ref: Some(SigningSecretRef { name: "key".to_owned(), key: None }),
+            ..Signing::default()
+        };
+        let elsewhere = WebhookSpec { signing: Some(signing), ..spec("keyless") };
+        let webhook = Webhook::new("orders", elsewhere);
+        let made = kept.create(identity("orders"), webhook, None, NOW).await.unwrap();
+        assert!(kept.find(&identity("orders")).unwrap().keys.current.is_none());
+        kept.update(identity("orders"), &made, spec("own"), NOW).await.unwrap();
+        let keys = &kept.find(&identity("orders")).unwrap().keys;
+        assert!(keys.current.as_ref().unwrap().expose_secret().starts_with("whsec_"));
+    }
+}

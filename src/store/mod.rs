@@ -1,4 +1,5 @@
-//! The log of events, deliveries and attempts: the truth that everything else is derived from.
+//! The log of events, deliveries and attempts: the truth that everything else is derived from. Without
+//! a cluster, also of the webhooks that the REST API made ([`Kept`]).
 //!
 //! ```text
 //! Handle ── publish, retry, cancel, replay ──►┐
