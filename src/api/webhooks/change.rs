@@ -86,8 +86,6 @@ impl Change {
             (HEADERS, _) => Err("must be an object of names and values"),
             (places::BACKOFF, factor) => percent(&factor).ok_or("must be a number such as 2.0"),
             (EXPRESSIONS, Value::Array(items)) => Ok(items.into_iter().enumerate().map(expression).collect()),
-            // Verifying certificates is all that a version without this field does.
-            ("/tls/insecureSkipVerify", Value::Bool(false)) if !has_webhook_field(&path) => return,
             (_, value) => Ok(places::camel_fields(value)),
         };
         match converted {
