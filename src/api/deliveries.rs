@@ -59,7 +59,9 @@ impl From<&Delivery> for DeliveryView {
             delivered_at: delivery.finished.filter(|_| delivered).map(|time| time.to_string()),
             last_error: last.filter(|_| !delivered).map(|attempt| attempt.outcome.to_string()),
             next_retry_at: match delivery.state {
-                Outcome::Pending { due } if due > delivery.created => Some(due.to_string()),
+                Outcome::Pending { due } if due > delivery.created && !delivery.parked => {
+                    Some(due.to_string())
+                }
                 Outcome::Pending { .. }
                 | Outcome::Delivered
                 | Outcome::Failed

@@ -158,6 +158,7 @@ impl Webhook {
             filter: checked.filter,
             retry: checked.retry,
             max_in_flight: checked.max_in_flight,
+            ordering: checked.ordering,
             rate_limit: checked.rate_limit,
             breaker: checked.breaker,
             dead_letter: checked.dead_letter,

@@ -22,7 +22,7 @@ mod tls;
 pub use dead_letter::DeadLetter;
 pub use filters::{FilterExpression, Filters, MAX_EXPRESSION_NAME};
 pub use oauth2::{ClientAuthentication, OAuth2, Parameter};
-pub use pace::{CircuitBreaker, Concurrency, RateLimit};
+pub use pace::{CircuitBreaker, Concurrency, Ordering, RateLimit};
 pub use request::{Authorization, Basic, Bearer, ContentType, Header, MAX_USERNAME, Request};
 pub use tls::{CaRef, CertificateRef, Tls};
 
@@ -177,7 +177,8 @@ pub struct WebhookSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
 
-    /// How many requests may be under way at a time.
+    /// How many requests may be under way at a time, in which order deliveries go, and which
+    /// connections are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
 

@@ -194,6 +194,7 @@ impl<T: Transport> Driver<T> {
                     }
                 }
             }
+            Notice::Parked(parked) => self.tell(&parked, &What::Accepted),
             Notice::Loaded { webhook, page } => self.step(Input::Loaded { webhook, page }),
             Notice::Canceled(canceled) => {
                 self.tell(&canceled, &What::Canceled);

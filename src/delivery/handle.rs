@@ -10,17 +10,18 @@ use hookwright_engine::engine::Input;
 use hookwright_engine::event::Draft;
 use hookwright_engine::filter::{Subject, Verdict};
 use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::ordering;
 use hookwright_engine::time::Time;
 use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::change::{Change, What};
 use super::circuits::Circuits;
-use super::directory::Directory;
+use super::directory::{Directory, Subscribed};
 use super::screening::Screening;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{self, Publish, PublishError, Receipt};
+use crate::store::{self, Delivery, Publish, PublishError, Receipt, Target};
 
 /// Talks to the driver. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -144,12 +145,16 @@ impl Handle {
 
     /// Matches an event against the webhooks of its namespace, asks their filters, and makes it durable.
     pub async fn publish(&self, namespace: &str, draft: Draft) -> Result<Receipt, PublishError> {
-        let (subscribed, filters) = self.shared.directory.matching(namespace, &draft.event_type);
-        let mut targets = subscribed.to_vec();
-        if !filters.is_empty() {
-            let subject = Subject::of_draft(&draft, self.shared.clock.now());
-            let rejecting = self.shared.screening.rejecting(subject, filters).await?;
-            targets.retain(|webhook| !rejecting.contains(webhook));
+        let Subscribed { webhooks, filters, orderings } =
+            self.shared.directory.matching(namespace, &draft.event_type);
+        let mut targets: Vec<Target> = webhooks.iter().copied().map(Target::from).collect();
+        if !filters.is_empty() || !orderings.is_empty() {
+            let subject = Arc::new(Subject::of_draft(&draft, self.shared.clock.now()));
+            let rejecting = self.shared.screening.rejecting(&subject, filters).await?;
+            targets.retain(|target| !rejecting.contains(&target.webhook));
+            for target in &mut targets {
+                target.line = orderings.get(&target.webhook).and_then(|ordering| ordering.line(&subject));
+            }
         }
         self.accept(Publish { namespace: namespace.into(), draft, targets, kind: Kind::Event, origin: None })
             .await
@@ -164,11 +169,15 @@ impl Handle {
         draft: Draft,
         origin: Uuid,
     ) -> Result<Receipt, PublishError> {
-        self.send_as(Kind::Event, namespace, webhook, draft, origin).await
+        let line = match self.ordering(webhook) {
+            ordering::Policy::None => None,
+            asked => asked.line(&Subject::of_draft(&draft, self.shared.clock.now())),
+        };
+        self.send_as(Kind::Event, namespace, Target { webhook, line }, draft, origin).await
     }
 
     /// Sends an event to one webhook to see whether that works: once, whatever it subscribes to and
-    /// however it retries, at most once per origin.
+    /// however it retries, at most once per origin. It stands in no line: somebody waits for the answer.
     pub async fn test(
         &self,
         namespace: &str,
@@ -176,19 +185,25 @@ impl Handle {
         draft: Draft,
         origin: Uuid,
     ) -> Result<Receipt, PublishError> {
-        self.send_as(Kind::Test, namespace, webhook, draft, origin).await
+        self.send_as(Kind::Test, namespace, webhook.into(), draft, origin).await
     }
 
-    async fn send_as(
+    /// Sends the event of a delivery once more, to one webhook, at most once per origin. `None`: the
+    /// log does not know the delivery any more.
+    pub async fn replay(
         &self,
-        kind: Kind,
-        namespace: &str,
+        of: &Delivery,
         webhook: WebhookId,
-        draft: Draft,
         origin: Uuid,
-    ) -> Result<Receipt, PublishError> {
-        let (namespace, targets) = (namespace.into(), vec![webhook]);
-        self.accept(Publish { namespace, draft, targets, kind, origin: Some(origin) }).await
+    ) -> Result<Option<DeliveryId>, store::Error> {
+        let line = match self.ordering(webhook) {
+            ordering::Policy::None => None,
+            asked => {
+                let event = self.shared.store.event(of.event).await?;
+                event.as_deref().and_then(Subject::of_event).and_then(|subject| asked.line(&subject))
+            }
+        };
+        self.shared.store.replay(of.id, Target { webhook, line }, origin).await
     }
 
     /// What the filter of a webhook says to an event that is meant for it alone.
@@ -206,6 +221,22 @@ impl Handle {
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.shared.changes.subscribe()
+    }
+
+    fn ordering(&self, webhook: WebhookId) -> ordering::Policy {
+        self.webhook(webhook).map_or(ordering::Policy::None, |webhook| webhook.ordering)
+    }
+
+    async fn send_as(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        target: Target,
+        draft: Draft,
+        origin: Uuid,
+    ) -> Result<Receipt, PublishError> {
+        let (namespace, targets) = (namespace.into(), vec![target]);
+        self.accept(Publish { namespace, draft, targets, kind, origin: Some(origin) }).await
     }
 
     async fn accept(&self, publish: Publish) -> Result<Receipt, PublishError> {

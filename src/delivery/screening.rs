@@ -36,20 +36,19 @@ impl Screening {
     /// Those of the webhooks whose filter does not let the event through.
     pub(super) async fn rejecting(
         &self,
-        subject: Subject,
+        subject: &Arc<Subject>,
         filters: Vec<(WebhookId, Arc<Filter>)>,
     ) -> Result<HashSet<WebhookId>, Error> {
-        let subject = Arc::new(subject);
         let mut rejecting = HashSet::new();
         let (evaluating, comparing): (Vec<_>, Vec<_>) =
             filters.into_iter().partition(|(_, filter)| filter.evaluates());
         for (webhook, filter) in comparing {
-            if filter.judge(&subject) != Verdict::Accepted {
+            if filter.judge(subject) != Verdict::Accepted {
                 rejecting.insert(webhook);
             }
         }
         for turn in evaluating.chunks(TURN) {
-            for (webhook, verdict) in self.evaluate(Arc::clone(&subject), turn.to_vec()).await? {
+            for (webhook, verdict) in self.evaluate(Arc::clone(subject), turn.to_vec()).await? {
                 if verdict != Verdict::Accepted {
                     rejecting.insert(webhook);
                 }

@@ -11,6 +11,7 @@ use hookwright_engine::endpoint::{Endpoint, Receiver, ReceiverUrl, Target};
 use hookwright_engine::event::Draft;
 use hookwright_engine::filter::{Expression, Filter};
 use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::ordering;
 use hookwright_engine::retry;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -127,6 +128,7 @@ fn endpoint() -> Endpoint {
         filter: None,
         retry: retry::Policy::default(),
         max_in_flight: 50,
+        ordering: ordering::Policy::None,
         rate_limit: None,
         breaker: None,
         dead_letter: None,
@@ -227,5 +229,46 @@ async fn a_removed_webhook_takes_its_unfinished_deliveries_with_it() {
     assert_eq!(bench.end(delivery).await.0, State::Canceled);
     let draft = Draft::parse(br#"{"type":"resource.created","data":{}}"#).unwrap();
     assert!(bench.handle.publish("shop", draft).await.unwrap().deliveries.is_empty());
+    bench.stop().await;
+}
+
+/// An event about an object.
+fn about(object: &str) -> Draft {
+    Draft::parse(format!(r#"{{"type":"a","data":{{"object":{{"id":"{object}"}}}}}}"#).as_bytes()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_about_the_same_object_are_sent_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(&folder, &[Act::Answer(500), Act::Answer(200), Act::Hang]);
+    bench.handle.upsert(Endpoint { ordering: ordering::Policy::PerKey, ..endpoint() });
+    let publish = async |object| bench.handle.publish("shop", about(object)).await.unwrap().deliveries[0];
+    let (first, second) = (publish("a").await, publish("a").await);
+    for expected in [first, first, second] {
+        assert_eq!(bench.requests.recv().await.unwrap().delivery, expected);
+    }
+    // While the second one hangs.
+    let (third, other) = (publish("a").await, publish("b").await);
+    assert_eq!(bench.requests.recv().await.unwrap().delivery, other);
+    assert!(bench.store.delivery(third).await.unwrap().unwrap().parked);
+    bench.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_meant_for_one_webhook_joins_its_line_unless_it_is_a_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::start(&folder, &[Act::Hang]);
+    bench.handle.upsert(Endpoint { ordering: ordering::Policy::Strict, ..endpoint() });
+    let first = bench.publish().await;
+    assert_eq!(bench.requests.recv().await.unwrap().delivery, first);
+    let origin = |number| Uuid::from_u128(number);
+    let is_parked = async |id| bench.store.delivery(id).await.unwrap().unwrap().parked;
+    let sent = bench.handle.send("shop", WEBHOOK, about("a"), origin(1)).await.unwrap().deliveries[0];
+    assert!(is_parked(sent).await);
+    let of = bench.store.delivery(first).await.unwrap().unwrap();
+    let replayed = bench.handle.replay(&of, WEBHOOK, origin(2)).await.unwrap().unwrap();
+    assert!(is_parked(replayed).await);
+    let test = bench.handle.test("shop", WEBHOOK, about("a"), origin(3)).await.unwrap();
+    assert_eq!(bench.requests.recv().await.unwrap().delivery, test.deliveries[0]);
     bench.stop().await;
 }

@@ -110,10 +110,10 @@ fn outcome(delivery: &Delivery, sending: bool) -> Outcome {
     }
 }
 
-/// When it is due, unless that was at once.
+/// When it is due, unless that was at once, or when others have ended.
 fn next_attempt(delivery: &Delivery) -> Option<Time> {
     match delivery.state {
-        State::Pending { due } => (due > delivery.created).then_some(due),
+        State::Pending { due } => (due > delivery.created && !delivery.parked).then_some(due),
         State::Delivered | State::Failed | State::DeadLettered | State::Canceled => None,
     }
 }
@@ -153,6 +153,10 @@ fn claims(delivery: &Delivery, outcome: Outcome, max_attempts: Option<u32>) -> V
     let last = delivery.last_attempt.as_ref();
     let said = last.map_or_else(|| "no answer".to_owned(), |attempt| attempt.outcome.to_string());
     match outcome {
+        Outcome::Pending | Outcome::Retrying if delivery.parked => {
+            let reason = if outcome == Outcome::Pending { Reason::Pending } else { Reason::Retrying };
+            reconciling(reason, "waits for its turn: the webhook asks for an order, and others go before it")
+        }
         Outcome::Pending => reconciling(Reason::Pending, "waits for its first attempt"),
         Outcome::Sending => reconciling(Reason::Sending, "a request is under way"),
         Outcome::Retrying => reconciling(Reason::Retrying, &format!("attempt {nth}{of} failed: {said}")),

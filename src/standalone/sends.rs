@@ -188,7 +188,7 @@ impl Sends {
         {
             return Ok(refused);
         }
-        let made = self.store.replay(delivery.id, webhook_id(target), origin).await?;
+        let made = self.delivery.replay(&delivery, webhook_id(target), origin).await?;
         Ok(made.map_or_else(unknown, |_| Outcome::Done))
     }
 

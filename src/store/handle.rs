@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::queue::{Queue, Request};
 use super::sqlite::reader::Readers;
 use super::stats::{Counters, Stats};
-use super::{Command, Delivery, Error, Kept, Publish, PublishError, Query, Receipt, Summary};
+use super::{Command, Delivery, Error, Kept, Publish, PublishError, Query, Receipt, Summary, Target};
 
 /// Asks the store. Cheap to clone; when the last one is dropped the writer thread ends.
 ///
@@ -30,19 +30,20 @@ impl Handle {
         self.queue.ask(|answer| Request::Publish { publish, fingerprint, answer }).await
     }
 
-    /// Sends the event of `of` once more, to `webhook`: a new delivery, made at most once per origin.
+    /// Sends the event of `of` once more, to `target`: a new delivery, made at most once per origin.
     /// `None` when there is no such delivery.
     pub async fn replay(
         &self,
         of: DeliveryId,
-        webhook: WebhookId,
+        target: Target,
         origin: Uuid,
     ) -> Result<Option<DeliveryId>, Error> {
-        self.queue.ask(|answer| Request::Replay { of, webhook, origin, answer }).await
+        self.queue.ask(|answer| Request::Replay { of, target, origin, answer }).await
     }
 
     /// Makes a delivery due now, with a fresh retry budget, whatever it ended with: one that was
-    /// delivered is sent again. `None`: unknown.
+    /// delivered is sent again. One that was not attempted since it became due is left as it is. In a line it waits for the one whose turn it is, and goes before all that
+    /// were accepted later. `None`: unknown.
     pub async fn retry(&self, delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
         self.queue.ask(|answer| Request::Retry { delivery, answer }).await
     }

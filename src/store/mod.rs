@@ -19,6 +19,7 @@ pub use hookwright_engine::command::{Command, Page};
 use hookwright_engine::delivery::{Kind, Pending, State};
 use hookwright_engine::event::{Draft, Event};
 use hookwright_engine::id::{DeliveryId, EventId, EventKey, WebhookId};
+use hookwright_engine::ordering::Line;
 use hookwright_engine::pattern::EventType;
 use hookwright_engine::streak::Streak;
 use hookwright_engine::time::Time;
@@ -46,12 +47,28 @@ pub struct Publish {
     /// The event.
     pub draft: Draft,
     /// The webhooks that get it.
-    pub targets: Vec<WebhookId>,
+    pub targets: Vec<Target>,
     /// Why.
     pub kind: Kind,
     /// The UID of the `WebhookDelivery` object that asks for it; then there is one target, and
     /// the same origin never makes a second delivery.
     pub origin: Option<Uuid>,
+}
+
+/// A webhook that gets an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// The line that the delivery joins: it is sent when all before it have ended. `None`: at once.
+    pub line: Option<Line>,
+}
+
+impl From<WebhookId> for Target {
+    /// At once.
+    fn from(webhook: WebhookId) -> Self {
+        Self { webhook, line: None }
+    }
 }
 
 /// An accepted event.
@@ -68,13 +85,16 @@ pub struct Receipt {
 /// What the driver is told about, in the order of the commits.
 #[derive(Debug)]
 pub enum Notice {
-    /// Deliveries are durable and may be sent: new ones, or ones to be retried by hand.
+    /// Deliveries are durable and may be sent: new ones, ones to be retried by hand, or ones whose turn it
+    /// is in their line.
     Accepted {
         /// The event, where it is at hand.
         event: Option<(EventKey, Arc<Event>)>,
         /// The deliveries. One that is known already takes over `due` and its budget.
         pending: Vec<Pending>,
     },
+    /// Deliveries are durable, and wait for others of their line: nothing is to be sent yet.
+    Parked(Vec<Pending>),
     /// The answer to [`Command::Load`].
     Loaded {
         /// Whose deliveries.
@@ -105,6 +125,8 @@ pub struct Delivery {
     pub created: Time,
     /// Where it stands.
     pub state: State,
+    /// Whether it waits for others of its line to end; its state is then pending, and nothing is due.
+    pub parked: bool,
     /// Attempts charged so far.
     pub attempts: u32,
     /// Attempts already made when the present retry budget began, see [`Pending::budget_from`].

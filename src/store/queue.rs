@@ -4,11 +4,11 @@
 use std::sync::{Arc, mpsc};
 
 use hookwright_engine::event::Fingerprint;
-use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::id::DeliveryId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use super::{Command, Delivery, Error, Kept, Publish, PublishError, Receipt};
+use super::{Command, Delivery, Error, Kept, Publish, PublishError, Receipt, Target};
 
 /// How much the requests that wait may take, in bytes.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
@@ -64,7 +64,7 @@ pub(super) enum Request {
     /// See [`super::Handle::publish`].
     Publish { publish: Publish, fingerprint: Fingerprint, answer: Answer<Receipt, PublishError> },
     /// See [`super::Handle::replay`].
-    Replay { of: DeliveryId, webhook: WebhookId, origin: Uuid, answer: Answer<Option<DeliveryId>> },
+    Replay { of: DeliveryId, target: Target, origin: Uuid, answer: Answer<Option<DeliveryId>> },
     /// See [`super::Handle::retry`].
     Retry { delivery: DeliveryId, answer: Answer<Option<Delivery>> },
     /// See [`super::Handle::cancel`].

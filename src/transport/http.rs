@@ -123,7 +123,11 @@ impl Http {
             Ok(message) => message,
             Err(error) => return (failure::unbuildable(&error), Vec::new()),
         };
-        let profile = Profile { tls: receiver.tls.clone(), connect: receiver.timeouts.connect };
+        let profile = Profile {
+            tls: receiver.tls.clone(),
+            connect: receiver.timeouts.connect,
+            keep_alive: receiver.keep_alive,
+        };
         let client = match self.clients.get(&profile) {
             Ok(client) => client,
             Err(error) => return (failure::uncertifiable("spec.tls", &error), Vec::new()),

@@ -18,6 +18,7 @@ mod example_webhooks;
 mod filters;
 mod held;
 mod oauth2;
+mod ordering;
 mod pace;
 mod publishing;
 mod readme;

@@ -2,6 +2,7 @@
 
 use crate::attempt::Attempt;
 use crate::id::{DeliveryId, EventKey, WebhookId};
+use crate::ordering::Line;
 use crate::time::Time;
 
 /// Where a delivery stands.
@@ -62,6 +63,8 @@ pub struct Pending {
     pub kind: Kind,
     /// Earliest time of the next attempt.
     pub due: Time,
+    /// The line it stands in, if it stands in one. It is the first of it: the log holds back the others.
+    pub line: Option<Line>,
 }
 
 /// A change of a delivery, for the store: the attempt that caused it and where the delivery stands

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use fingerprint::Fingerprint;
 pub use oauth2::{ClientAuthentication, ClientCredentials, InvalidParameter, Parameter, Scope};
-pub use receiver::{ContentType, PreviousKey, Receiver, Schemes, Signing, Timeouts};
+pub use receiver::{ContentType, KeepAlive, PreviousKey, Receiver, Schemes, Signing, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 pub use tls::{Identity, Tls, Trust};
 use url::Url;
@@ -18,6 +18,7 @@ use url::Url;
 use crate::breaker;
 use crate::filter::Filter;
 use crate::id::WebhookId;
+use crate::ordering;
 use crate::pattern::Pattern;
 use crate::rate;
 use crate::retry;
@@ -46,6 +47,8 @@ pub struct Endpoint {
     pub retry: retry::Policy,
     /// Most requests in flight at a time.
     pub max_in_flight: u32,
+    /// Which of its deliveries go one after the other.
+    pub ordering: ordering::Policy,
     /// How many requests it gets in a time, if that is limited.
     pub rate_limit: Option<rate::Limit>,
     /// When its receiver is left alone for a while, if ever.

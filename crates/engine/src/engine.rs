@@ -18,6 +18,7 @@ use crate::command::{Command, Page};
 use crate::delivery::{Kind, Pending, Record, State};
 use crate::endpoint::{Endpoint, Hold, Receiver};
 use crate::id::{DeliveryId, WebhookId};
+use crate::ordering::Line;
 use crate::time::Time;
 
 /// How long a delivery waits after a failure of our own, which is not charged.
@@ -121,7 +122,7 @@ struct InFlight {
 /// The delivery engine. Everything in it is derived from the log and the webhooks' objects.
 ///
 /// Guarantees, each asserted by the simulation: no attempt before it is due; of one delivery one
-/// request at a time; within the limits of the webhook, its rate included, and of all; at most as many attempts as the
+/// request at a time; of those in one line one at a time; within the limits of the webhook, its rate included, and of all; at most as many attempts as the
 /// policy allows; a receiver whose circuit is open gets one probe at a time; every accepted delivery ends, unless its webhook is held for good; webhooks with
 /// work take turns.
 ///
@@ -133,6 +134,8 @@ pub struct Engine {
     names: Names,
     schedule: Schedule,
     in_flight: HashMap<DeliveryId, InFlight>,
+    /// The lines of which a delivery is under way.
+    busy: HashSet<(WebhookId, Line)>,
     /// Pages still to come that were asked for before their webhook was removed.
     stale_pages: HashMap<WebhookId, u32>,
     /// Whether all webhooks are known, so that an unknown one is one that was deleted.
@@ -149,6 +152,7 @@ impl Engine {
             names: Names::default(),
             schedule: Schedule::default(),
             in_flight: HashMap::new(),
+            busy: HashSet::new(),
             stale_pages: HashMap::new(),
             synced: false,
         }
@@ -303,6 +307,9 @@ impl Engine {
     ) {
         let Some(flying) = self.in_flight.remove(&delivery) else { return };
         let webhook = flying.pending.webhook;
+        if let Some(line) = flying.pending.line {
+            self.busy.remove(&(webhook, line));
+        }
         let outcome = attempt.outcome.clone();
         let record = self.decide(&flying, attempt, entropy, now);
         if let Some(queue) = self.queues.get_mut(&webhook) {
@@ -325,7 +332,7 @@ impl Engine {
 
     /// Where a delivery stands after an attempt.
     fn decide(&self, flying: &InFlight, attempt: Attempt, entropy: u64, now: Time) -> Record {
-        let Pending { id, event, webhook, attempts, budget_from, kind, due: _ } = flying.pending;
+        let Pending { id, event, webhook, attempts, budget_from, kind, due: _, line: _ } = flying.pending;
         let endpoint = self.queues.get(&webhook).map_or(&flying.endpoint, |queue| &queue.endpoint);
         let dead_letter = if kind == Kind::Event { self.names.dead_letter(endpoint) } else { None };
         let given_up = dead_letter.map_or(State::Failed, |_| State::DeadLettered);
@@ -377,7 +384,11 @@ impl Engine {
             && let Some(webhook) = self.schedule.pop(now)
         {
             let Some(queue) = self.queues.get_mut(&webhook) else { continue };
-            if let Some((pending, receiver)) = queue.take(now) {
+            let is_busy = |line: Line| self.busy.contains(&(webhook, line));
+            if let Some(waiting) = queue.postpone(now, is_busy) {
+                effects.push(Effect::Command(Command::Record(Box::new(waiting))));
+            } else if let Some((pending, receiver)) = queue.take(now) {
+                self.busy.extend(pending.line.map(|line| (webhook, line)));
                 let endpoint = Arc::clone(&queue.endpoint);
                 let flying = InFlight { pending, endpoint: Arc::clone(&endpoint), canceled: false };
                 self.in_flight.insert(pending.id, flying);

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod event;
 pub mod filter;
 pub mod id;
+pub mod ordering;
 pub mod pattern;
 pub mod rate;
 pub mod retry;

@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use hookwright_engine::attempt::{Attempt, Outcome};
 use hookwright_engine::endpoint::{Endpoint, Receiver, ReceiverUrl, Target};
 use hookwright_engine::id::WebhookId;
+use hookwright_engine::ordering;
 use hookwright_engine::retry;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -173,6 +174,7 @@ fn endpoint() -> Endpoint {
         filter: None,
         retry: retry::Policy::never(),
         max_in_flight: 50,
+        ordering: ordering::Policy::None,
         rate_limit: None,
         breaker: None,
         dead_letter: None,

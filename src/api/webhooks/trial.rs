@@ -98,7 +98,7 @@ fn draft(body: &[u8]) -> Result<Draft, Problem> {
 
 async fn start(api: &Api, webhook: &Endpoint, draft: Draft) -> Result<DeliveryId, Problem> {
     let origin = Uuid::from_u128(fastrand::u128(..));
-    let receipt = api.delivery.send(&webhook.namespace, webhook.id, draft, origin).await?;
+    let receipt = api.delivery.test(&webhook.namespace, webhook.id, draft, origin).await?;
     let made = receipt.deliveries.first().copied();
     made.ok_or_else(|| Problem::new(Kind::Internal, "an event was accepted without its delivery"))
 }

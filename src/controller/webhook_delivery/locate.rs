@@ -134,7 +134,7 @@ impl Context {
         {
             return Ok(Err(refused));
         }
-        Ok(match self.store.replay(of.id, webhook.id, target.uid).await {
+        Ok(match self.delivery.replay(&of, webhook.id, target.uid).await {
             Ok(Some(id)) => Ok(id),
             Ok(None) => {
                 Err((Reason::DeliveryLost, format!("the log does not know the delivery {} any more", of.id)))

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookwright_engine::breaker;
-use hookwright_engine::endpoint::{
-    ContentType, DEFAULT_MAX_IN_FLIGHT, Header, HeaderName, MAX_MAX_IN_FLIGHT, ReceiverUrl, Schemes, Timeouts,
-};
+use hookwright_engine::endpoint::{ContentType, Header, HeaderName, ReceiverUrl, Schemes, Timeouts};
 use hookwright_engine::filter::Filter;
+use hookwright_engine::ordering;
 use hookwright_engine::pattern::Pattern;
 use hookwright_engine::rate::Limit;
 use hookwright_engine::retry::{InvalidPolicy, MAX_DELAY, Policy};
 
+use self::pace::Concurrency;
 use super::receiver::{HeaderPlan, Plan, RequestPlan, UrlPlan};
 use super::{FieldError, Invalid};
 use crate::crd::secret::SecretKey;
@@ -34,6 +34,7 @@ pub(super) struct Checked {
     pub(super) filter: Option<Arc<Filter>>,
     pub(super) retry: Policy,
     pub(super) max_in_flight: u32,
+    pub(super) ordering: ordering::Policy,
     pub(super) rate_limit: Option<Limit>,
     pub(super) breaker: Option<breaker::Policy>,
     pub(super) dead_letter: Option<Arc<str>>,
@@ -77,21 +78,17 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     let tls = errors.tls("spec.tls", tls.as_ref(), unencrypted);
     let retry = retry.as_ref().map_or_else(Policy::default, |retry| errors.retry(retry));
     let timeouts = timeouts.as_ref().map_or_else(Timeouts::default, |timeouts| errors.timeouts(timeouts));
-    let max_in_flight = concurrency.as_ref().and_then(|concurrency| concurrency.max_in_flight);
-    let max_in_flight = errors.within(
-        "spec.concurrency.maxInFlight",
-        max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT),
-        1..=MAX_MAX_IN_FLIGHT,
-    );
+    let Concurrency { max_in_flight, ordering, keep_alive } =
+        concurrency.as_ref().map_or_else(Concurrency::default, |it| errors.concurrency(it));
     let rate_limit = rate_limit.as_ref().and_then(|limit| errors.rate_limit(limit));
     let breaker = errors.breaker(circuit_breaker.as_ref());
     let dead_letter = dead_letter.as_ref().and_then(|it| errors.dead_letter(name, it));
     errors.history(history.as_ref());
     let plan = match url {
-        Some(url) if errors.0.is_empty() => Ok(Plan { url, request, schemes, tls, timeouts }),
+        Some(url) if errors.0.is_empty() => Ok(Plan { url, request, schemes, tls, timeouts, keep_alive }),
         _ => Err(Invalid(errors.0)),
     };
-    Checked { events, filter, retry, max_in_flight, rate_limit, breaker, dead_letter, plan }
+    Checked { events, filter, retry, max_in_flight, ordering, rate_limit, breaker, dead_letter, plan }
 }
 
 /// What is wrong so far.

@@ -1,7 +1,8 @@
 //! A checked request, and what it becomes with the values of Secrets.
 
 use hookwright_engine::endpoint::{
-    ContentType, Header, HeaderName, PreviousKey, Receiver, ReceiverUrl, Schemes, Signing, Timeouts,
+    ContentType, Header, HeaderName, KeepAlive, PreviousKey, Receiver, ReceiverUrl, Schemes, Signing,
+    Timeouts,
 };
 use hookwright_signature::standard;
 use secrecy::{ExposeSecret, SecretString};
@@ -20,6 +21,7 @@ pub(super) struct Plan {
     pub(super) schemes: Schemes,
     pub(super) tls: Option<TlsPlan>,
     pub(super) timeouts: Timeouts,
+    pub(super) keep_alive: KeepAlive,
 }
 
 /// What requests look like.
@@ -72,7 +74,7 @@ impl Plan {
         secrets: &Secrets,
         previous: Option<PreviousKey>,
     ) -> Result<Receiver, Unresolved> {
-        let Self { url, request, schemes, tls, timeouts } = self;
+        let Self { url, request, schemes, tls, timeouts, keep_alive } = self;
         let RequestPlan { content_type, headers, authorization } = request;
         let url = match url {
             UrlPlan::Given(url) => url,
@@ -97,7 +99,7 @@ impl Plan {
         let current = signing_secret(signing_key, schemes, secrets)?;
         let signing = Signing { schemes, current, previous };
         let tls = tls.map(|tls| tls.resolve(secrets)).transpose()?;
-        Ok(Receiver { url, content_type, headers, oauth2, signing, tls, timeouts })
+        Ok(Receiver { url, content_type, headers, oauth2, signing, tls, timeouts, keep_alive })
     }
 }
 

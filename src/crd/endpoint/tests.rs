@@ -1,11 +1,9 @@
 // `json!` is handed over as it is, and a table is as long as it is.
 #![allow(clippy::needless_pass_by_value, clippy::too_many_lines)]
 
-use hookwright_engine::breaker;
 use hookwright_engine::endpoint::{ContentType, HeaderName, ReceiverUrl, Schemes};
 use hookwright_engine::event::Draft;
 use hookwright_engine::filter::{Subject, Verdict};
-use hookwright_engine::rate;
 use hookwright_engine::time::Time;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::cel::validate_cel;
@@ -17,6 +15,7 @@ use super::*;
 
 mod authorization;
 mod oauth2;
+mod pace;
 mod tls;
 
 const ID: WebhookId = WebhookId::from_uid(Uuid::from_u128(7));
@@ -410,24 +409,6 @@ fn a_suspended_webhook_keeps_its_receiver_and_is_held() {
     let built = build(spec(json!({ "suspend": true })), &[signing()]);
     assert_eq!(receiver(&built).url, ReceiverUrl::parse("https://a.example/hook").unwrap());
     assert_eq!(hold(&built), Some(Hold::Suspended));
-}
-
-#[test]
-fn a_rate_limit_is_per_second_unless_it_says_otherwise() {
-    let limit = |fields| build(spec(json!({ "rateLimit": fields })), &[signing()]).endpoint.rate_limit;
-    assert_eq!(limit(json!({ "requests": 7 })), Some(rate::Limit::new(7, 1).unwrap()));
-    assert_eq!(limit(json!({ "requests": 7, "periodSeconds": 60 })), Some(rate::Limit::new(7, 60).unwrap()));
-    assert_eq!(limit(json!(null)), None);
-}
-
-#[test]
-fn there_is_a_circuit_breaker_unless_it_is_disabled() {
-    let breaker = |fields| build(spec(json!({ "circuitBreaker": fields })), &[signing()]).endpoint.breaker;
-    assert_eq!(breaker(json!(null)), Some(breaker::Policy::default()));
-    assert_eq!(breaker(json!({})), Some(breaker::Policy::default()));
-    assert_eq!(breaker(json!({ "enabled": false })), None);
-    let strict = json!({ "failurePercent": 50, "minimumAttempts": 2, "windowSeconds": 60, "openSeconds": 5 });
-    assert_eq!(breaker(strict), Some(breaker::Policy::new(50, 2, 60, 5).unwrap()));
 }
 
 #[test]

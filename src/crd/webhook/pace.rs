@@ -1,12 +1,13 @@
 //! How fast a webhook sends.
 
 use hookwright_engine::breaker::Policy;
-use hookwright_engine::endpoint::MAX_MAX_IN_FLIGHT;
+use hookwright_engine::endpoint::{KeepAlive, MAX_MAX_IN_FLIGHT};
 use hookwright_engine::rate::Limit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many requests may be under way at a time.
+/// How many requests may be under way at a time, in which order deliveries go, and which connections
+/// are kept.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Concurrency {
@@ -14,6 +15,36 @@ pub struct Concurrency {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MAX_MAX_IN_FLIGHT))]
     pub max_in_flight: Option<u32>,
+
+    /// Most connections to the receiver that are kept while no request is under way on them; with 0,
+    /// each request makes its own. Webhooks with the same receiver and the same settings share theirs.
+    /// Default: 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = KeepAlive::MAX_IDLE))]
+    pub max_idle_connections: Option<u32>,
+
+    /// How long a connection is kept while no request is under way on it, in seconds. Default: 60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = KeepAlive::MAX_IDLE_TIMEOUT_SECONDS))]
+    pub idle_timeout_seconds: Option<u32>,
+
+    /// Which deliveries go one after the other, in the order their events were accepted: the next when
+    /// the one before has ended, delivered or given up. Default: None. A change is for events accepted
+    /// after it; what waits in line already keeps its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordering: Option<Ordering>,
+}
+
+/// An order of deliveries.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordering {
+    /// Each delivery goes as soon as it can.
+    None,
+    /// Deliveries of events about the same object, by `data.object.id`, go one after the other; one that
+    /// is retried for long holds up no others. Events without such an id are not ordered.
+    PerKey,
+    /// All deliveries go one after the other: one that is retried holds up all behind it.
+    Strict,
 }
 
 /// How many requests the receiver gets in a time: so many at once, and as many again, evenly, in each

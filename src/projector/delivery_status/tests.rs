@@ -26,6 +26,7 @@ fn delivery(state: State, attempts: &[Attempt]) -> (Delivery, Vec<(u32, Attempt)
         event_type: "test.ping".parse().unwrap(),
         created: NOW,
         state,
+        parked: false,
         attempts: u32::try_from(attempts.len()).unwrap(),
         budget_from: 0,
         finished: state.is_final().then_some(NOW),

@@ -19,6 +19,7 @@ fn delivery(owner: u128, number: u64) -> Delivery {
         event_type: "test.ping".parse().unwrap(),
         created: Time::from_secs(1),
         state: hookwright_engine::delivery::State::Delivered,
+        parked: false,
         attempts: 1,
         budget_from: 0,
         finished: None,

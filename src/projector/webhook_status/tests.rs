@@ -22,6 +22,7 @@ fn after(status: u16) -> Summary {
         event_type: "test.ping".parse().unwrap(),
         created: NOW,
         state: if delivered { State::Delivered } else { State::Pending { due: NOW } },
+        parked: false,
         attempts: 1,
         budget_from: 0,
         finished: delivered.then_some(NOW),

@@ -34,6 +34,8 @@ pub(in crate::store) async fn a_retry_makes_an_ended_delivery_due_with_a_fresh_b
     let told = log.accepted();
     assert!(told[0].due <= log.clock.now(), "a waiting delivery is due now");
     assert_eq!(told[0].budget_from, 1);
+    log.handle.retry(pending.id).await.unwrap().unwrap();
+    assert!(log.notices().is_empty(), "it is due, and its budget is fresh");
 }
 
 pub(in crate::store) async fn a_canceled_delivery_has_ended(open: Open) {
@@ -56,13 +58,13 @@ pub(in crate::store) async fn a_canceled_delivery_has_ended(open: Open) {
 pub(in crate::store) async fn a_replay_sends_the_event_again_once_per_origin(open: Open) {
     let mut log = Log::new(open);
     let pending = log.delivery("evt_1", 1).await;
-    let replay = log.handle.replay(pending.id, webhook(2), origin(7)).await.unwrap().unwrap();
+    let replay = log.handle.replay(pending.id, webhook(2).into(), origin(7)).await.unwrap().unwrap();
     let told = log.accepted();
     assert_eq!((told[0].id, told[0].event, told[0].webhook), (replay, pending.event, webhook(2)));
-    assert_eq!(log.handle.replay(pending.id, webhook(2), origin(7)).await.unwrap(), Some(replay));
+    assert_eq!(log.handle.replay(pending.id, webhook(2).into(), origin(7)).await.unwrap(), Some(replay));
     assert!(log.notices().is_empty());
     // The same webhook gets the event again when another object asks for it.
-    let another = log.handle.replay(pending.id, webhook(2), origin(8)).await.unwrap().unwrap();
+    let another = log.handle.replay(pending.id, webhook(2).into(), origin(8)).await.unwrap().unwrap();
     assert_ne!(another, replay);
     assert_eq!(log.handle.delivery_of(origin(8)).await.unwrap().unwrap().id, another);
 }
@@ -72,7 +74,7 @@ pub(in crate::store) async fn what_is_unknown_is_answered_so(open: Open) {
     let unknown = DeliveryId::from_u64(12);
     assert_eq!(log.handle.retry(unknown).await.unwrap(), None);
     assert_eq!(log.handle.cancel(unknown).await.unwrap(), None);
-    assert_eq!(log.handle.replay(unknown, webhook(1), origin(1)).await.unwrap(), None);
+    assert_eq!(log.handle.replay(unknown, webhook(1).into(), origin(1)).await.unwrap(), None);
     assert_eq!(log.handle.delivery(unknown).await.unwrap(), None);
     assert_eq!(log.handle.delivery_of(origin(1)).await.unwrap(), None);
     assert!(log.handle.attempts(unknown).await.unwrap().is_empty());

@@ -7,14 +7,23 @@ use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Outcome};
 use hookwright_engine::delivery::{Kind, Pending, Record, State};
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::{DeliveryId, EventId, WebhookId};
+use hookwright_engine::ordering::Line;
 use hookwright_engine::time::Time;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::store::{
-    Command, Handle, Notice, Notices, Page, Publish, PublishError, Receipt, Retention, Service,
+    Command, Handle, Notice, Notices, Page, Publish, PublishError, Receipt, Retention, Service, Target,
 };
+
+/// What the driver was told of deliveries.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::store) struct Told {
+    pub accepted: Vec<Pending>,
+    pub parked: Vec<Pending>,
+    pub canceled: Vec<Pending>,
+}
 
 /// Opens the store that is in a directory, or makes it.
 pub(in crate::store) type Open = fn(&Path, Retention, Clock) -> (Handle, Notices, Service);
@@ -120,6 +129,20 @@ impl Log {
         pending.flatten().collect()
     }
 
+    /// What the driver was told of deliveries since the last call.
+    pub(in crate::store) fn told(&mut self) -> Told {
+        let mut told = Told::default();
+        for notice in self.notices() {
+            match notice {
+                Notice::Accepted { event: _, pending } => told.accepted.extend(pending),
+                Notice::Parked(parked) => told.parked.extend(parked),
+                Notice::Canceled(canceled) => told.canceled.extend(canceled),
+                Notice::Loaded { .. } => panic!("expected no page, got {notice:?}"),
+            }
+        }
+        told
+    }
+
     /// Reads a page of unfinished deliveries.
     pub(in crate::store) async fn load(
         &mut self,
@@ -167,10 +190,19 @@ pub(in crate::store) fn event(id: &str, targets: &[u128]) -> Publish {
     Publish {
         namespace: "default".into(),
         draft: draft(&format!(r#"{{"id":{id},"type":"user.created","data":{{"n":1}}}}"#)),
-        targets: webhooks(targets),
+        targets: webhooks(targets).into_iter().map(Target::from).collect(),
         kind: Kind::Event,
         origin: None,
     }
+}
+
+/// An event whose delivery to a webhook joins a line there.
+pub(in crate::store) fn in_line(id: &str, target: u128, line: u64) -> Publish {
+    Publish { targets: vec![lined(target, Some(line))], ..event(id, &[]) }
+}
+
+pub(in crate::store) fn lined(target: u128, line: Option<u64>) -> Target {
+    Target { webhook: webhook(target), line: line.map(Line::from_u64) }
 }
 
 pub(in crate::store) fn draft(json: &str) -> Draft {
@@ -199,7 +231,7 @@ pub(in crate::store) fn unanswered(reason: FailureReason, started: Time) -> Atte
 
 /// The record of an attempt at a delivery, after which it stands at `state`.
 pub(in crate::store) fn record(pending: Pending, attempt: Attempt, state: State) -> Record {
-    let Pending { id, event, webhook, attempts, budget_from, kind: _, due: _ } = pending;
+    let Pending { id, event, webhook, attempts, budget_from, kind: _, due: _, line: _ } = pending;
     let at = attempt.started + attempt.elapsed;
     Record {
         id,

@@ -6,6 +6,7 @@ pub(super) mod dead_letters;
 pub(super) mod durability;
 pub(super) mod kept;
 pub(super) mod killed;
+pub(super) mod lines;
 pub(super) mod log;
 pub(super) mod model;
 pub(super) mod queries;
@@ -36,6 +37,15 @@ macro_rules! conformance_of {
                 a_dead_letter_is_made_with_the_end_of_its_delivery_and_once,
                 what_ended_meanwhile_leaves_no_dead_letter,
                 an_event_is_kept_as_long_as_its_dead_letter;
+            lines:
+                the_next_of_a_line_is_released_when_the_one_before_has_ended,
+                a_line_is_of_one_webhook_alone,
+                events_accepted_together_keep_their_order,
+                a_canceled_delivery_leaves_its_line,
+                a_delivery_that_is_retried_by_hand_is_the_next_of_its_line,
+                a_replay_joins_the_line_of_its_target,
+                a_deleted_webhook_takes_its_lines_with_it,
+                lines_outlive_an_end;
             records:
                 attempts_are_kept_as_they_were,
                 a_record_written_twice_counts_once,

@@ -8,18 +8,26 @@ use super::row::{self, DeliveryRow};
 use crate::store::{Delivery, Notice};
 
 impl Commit<'_> {
-    /// Makes a delivery due now, with a fresh retry budget.
+    /// Makes a delivery due now, with a fresh retry budget; or the next of its line, where it stands in
+    /// one and another one's turn it is.
     pub(super) fn retry(&mut self, id: DeliveryId) -> rusqlite::Result<Option<Delivery>> {
         let Some(stored) = DeliveryRow::find(self.connection, id)? else { return Ok(None) };
+        if !stored.state.is_final() && stored.attempts == stored.budget_from {
+            // Its budget is whole, and it is due, but for a moment after a failure of our own. A new due
+            // time would be one that a record on its way knows nothing of, and could not be told from.
+            return row::delivery(self.connection, id);
+        }
+        let parked =
+            if stored.state.is_final() { self.is_taken(stored.webhook, stored.line)? } else { stored.parked };
         let row = DeliveryRow {
             state: State::Pending { due: self.now },
+            parked,
             budget_from: stored.attempts,
             at: self.now,
             ..stored
         };
         self.change(&stored, &row)?;
-        let pending = vec![self.pending(&row)?];
-        self.notices.push(Notice::Accepted { event: None, pending });
+        self.announce(None, &[row])?;
         row::delivery(self.connection, id)
     }
 
@@ -36,12 +44,13 @@ impl Commit<'_> {
     pub(super) fn cancel_all(&mut self, unfinished: &[DeliveryRow]) -> rusqlite::Result<()> {
         let mut canceled = Vec::with_capacity(unfinished.len());
         for stored in unfinished {
-            self.change(stored, &DeliveryRow { state: State::Canceled, at: self.now, ..*stored })?;
+            let state = State::Canceled;
+            self.change(stored, &DeliveryRow { state, parked: false, at: self.now, ..*stored })?;
             canceled.push(self.pending(stored)?);
         }
         if !canceled.is_empty() {
             self.notices.push(Notice::Canceled(canceled));
         }
-        Ok(())
+        unfinished.iter().try_for_each(|stored| self.release(stored.webhook, stored.line))
     }
 }

@@ -42,8 +42,8 @@ impl Commit<'_> {
             Request::Publish { publish, fingerprint, answer } => {
                 answer.prepare(self.publish(publish, *fingerprint, size)?);
             }
-            Request::Replay { of, webhook, origin, answer } => {
-                answer.prepare(Ok(self.replay(*of, *webhook, *origin)?));
+            Request::Replay { of, target, origin, answer } => {
+                answer.prepare(Ok(self.replay(*of, *target, *origin)?));
             }
             Request::Retry { delivery, answer } => answer.prepare(Ok(self.retry(*delivery)?)),
             Request::Cancel { delivery, answer } => answer.prepare(Ok(self.cancel(*delivery)?)),

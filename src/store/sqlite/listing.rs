@@ -57,12 +57,17 @@ pub(super) const fn sources(
         (None | Some(Group::Delivered), Some(true)) | (Some(Group::Delivered), None) => {
             &[("deliveries_by_webhook", "state = 1")]
         }
-        (None, Some(false)) => &[("deliveries_unfinished", "state = 0"), ("deliveries_unwell", "state > 1")],
+        (None, Some(false)) => &[
+            ("deliveries_unfinished", "state = 0"),
+            ("deliveries_in_line", "state <= 0 AND line IS NOT NULL AND state = -1"),
+            ("deliveries_unwell", "state > 1"),
+        ],
         (Some(Group::Pending), None | Some(false)) => {
-            &[("deliveries_unfinished", "state = 0 AND attempts = 0")]
+            const PARKED: &str = "state <= 0 AND line IS NOT NULL AND state = -1 AND attempts = 0";
+            &[("deliveries_unfinished", "state = 0 AND attempts = 0"), ("deliveries_in_line", PARKED)]
         }
         (Some(Group::Retrying), None | Some(false)) => {
-            &[("deliveries_retrying", "state = 0 AND attempts > 0")]
+            &[("deliveries_retrying", "state <= 0 AND attempts > 0")]
         }
         (Some(Group::Failed), None | Some(false)) => &[("deliveries_unwell", "state > 1 AND state < 4")],
         (Some(Group::Canceled), None | Some(false)) => &[("deliveries_unwell", "state > 1 AND state = 4")],

@@ -25,6 +25,7 @@ mod fault;
 mod file;
 mod kept;
 mod ledger;
+mod line;
 mod listing;
 mod publish;
 mod quota;

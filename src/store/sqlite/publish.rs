@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::commit::Commit;
 use super::row::{self, DeliveryRow};
-use crate::store::{Error, Notice, Publish, PublishError, Receipt};
+use crate::store::{Error, Notice, Publish, PublishError, Receipt, Target};
 
 /// How long an event id is remembered, at least.
 pub(super) const REMEMBERED: Duration = Duration::from_hours(24);
@@ -69,14 +69,14 @@ impl Commit<'_> {
     pub(super) fn replay(
         &mut self,
         of: DeliveryId,
-        webhook: WebhookId,
+        target: Target,
         origin: Uuid,
     ) -> rusqlite::Result<Option<DeliveryId>> {
         if let Some((delivery, _)) = by_origin(self.connection, origin)? {
             return Ok(Some(delivery));
         }
         let Some(of) = DeliveryRow::find(self.connection, of)? else { return Ok(None) };
-        self.send_again(of.event, webhook, Kind::Event, origin).map(Some)
+        self.send_again(of.event, target, Kind::Event, origin).map(Some)
     }
 
     fn asked_before(&self, origin: Option<Uuid>) -> rusqlite::Result<Option<Receipt>> {
@@ -144,7 +144,7 @@ impl Commit<'_> {
     ) -> rusqlite::Result<Receipt> {
         let mut deliveries = Vec::with_capacity(publish.targets.len());
         for target in &publish.targets {
-            if let Some(delivery) = self.sent_to(known, *target)? {
+            if let Some(delivery) = self.sent_to(known, target.webhook)? {
                 note_origin(self.connection, origin, delivery, known.key, false)?;
                 deliveries.push(delivery);
             } else {
@@ -183,7 +183,7 @@ impl Commit<'_> {
     fn send_again(
         &mut self,
         event: EventKey,
-        target: WebhookId,
+        target: Target,
         kind: Kind,
         origin: Uuid,
     ) -> rusqlite::Result<DeliveryId> {
@@ -195,7 +195,7 @@ impl Commit<'_> {
     fn deliver(
         &mut self,
         event: EventKey,
-        target: WebhookId,
+        target: Target,
         kind: Kind,
         origin: Option<Uuid>,
     ) -> rusqlite::Result<DeliveryRow> {
@@ -206,24 +206,28 @@ impl Commit<'_> {
         Ok(row)
     }
 
-    /// Makes a delivery, due now.
+    /// Makes a delivery, due now, or when it is its turn in its line.
     pub(super) fn make(
         &mut self,
         event: EventKey,
-        target: WebhookId,
+        target: Target,
         kind: Kind,
         dead_letter_of: Option<DeliveryId>,
     ) -> rusqlite::Result<DeliveryRow> {
+        let Target { webhook, line } = target;
+        let webhook = self.ledger.open(self.connection, webhook)?;
         let row = DeliveryRow {
             id: DeliveryId::from_u64(self.sequence.next(self.now)),
             event,
-            webhook: self.ledger.open(self.connection, target)?,
+            webhook,
             state: State::Pending { due: self.now },
+            parked: self.is_taken(webhook, line)?,
             attempts: 0,
             budget_from: 0,
             at: self.now,
             kind,
             dead_letter_of,
+            line,
         };
         row.insert(self.connection)?;
         let account = self.ledger.account(self.connection, row.webhook)?;
@@ -232,16 +236,23 @@ impl Commit<'_> {
         Ok(row)
     }
 
+    /// Tells the driver of deliveries that are new, or pending again.
     pub(super) fn announce(
         &mut self,
         event: Option<(EventKey, Arc<Event>)>,
         rows: &[DeliveryRow],
     ) -> rusqlite::Result<()> {
-        if rows.is_empty() {
-            return Ok(());
+        let (mut pending, mut parked) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            let place = if row.parked { &mut parked } else { &mut pending };
+            place.push(self.pending(row)?);
         }
-        let pending = rows.iter().map(|row| self.pending(row)).collect::<rusqlite::Result<_>>()?;
-        self.notices.push(Notice::Accepted { event, pending });
+        if !pending.is_empty() {
+            self.notices.push(Notice::Accepted { event, pending });
+        }
+        if !parked.is_empty() {
+            self.notices.push(Notice::Parked(parked));
+        }
         Ok(())
     }
 }

@@ -139,7 +139,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 pub(super) const NEXT_RETRY: &str = "SELECT min(at) FROM deliveries INDEXED BY deliveries_retrying
-    WHERE state = 0 AND attempts > 0 AND webhook = ?1";
+    WHERE state <= 0 AND state = 0 AND attempts > 0 AND webhook = ?1";
 
 fn summary(connection: &Connection, webhook: WebhookId) -> rusqlite::Result<Summary> {
     let Some(number) = ledger::number(connection, webhook)? else { return Ok(Summary::default()) };

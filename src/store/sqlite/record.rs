@@ -31,10 +31,10 @@ impl Commit<'_> {
         }
         self.change(&stored, &row)?;
         let ends = !stored.state.is_final() && row.state == State::DeadLettered;
-        match record.dead_letter.filter(|_| ends) {
-            Some(target) => self.hand_over(&row, target),
-            None => Ok(()),
+        if let Some(target) = record.dead_letter.filter(|_| ends) {
+            self.hand_over(&row, target)?;
         }
+        if row.state.is_final() { self.release(row.webhook, row.line) } else { Ok(()) }
     }
 
     fn is_written(&self, record: &Record, stored: &DeliveryRow) -> rusqlite::Result<bool> {
@@ -57,10 +57,10 @@ fn decide(stored: &DeliveryRow, record: &Record) -> DeliveryRow {
     let moved = DeliveryRow { state: record.state, at: record.at, ..*stored };
     match record.state {
         // The receiver has it: nothing decided meanwhile changes that.
-        State::Delivered => moved,
+        State::Delivered => DeliveryRow { parked: false, ..moved },
         // What ended meanwhile stays ended; a retry by hand that the record does not know of stands.
         _ if stored.state.is_final() || stored.budget_from > record.budget_from => *stored,
         State::Pending { due } => DeliveryRow { at: due, ..moved },
-        State::Failed | State::DeadLettered | State::Canceled => moved,
+        State::Failed | State::DeadLettered | State::Canceled => DeliveryRow { parked: false, ..moved },
     }
 }

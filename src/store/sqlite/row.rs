@@ -5,6 +5,7 @@ use std::time::Duration;
 use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Fault, Outcome};
 use hookwright_engine::delivery::{Kind, Pending, State};
 use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use hookwright_engine::ordering::Line;
 use hookwright_engine::time::Time;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::store::{Delivery, Group};
 
 /// The `state` column.
+pub(super) const PARKED: i64 = -1;
 pub(super) const PENDING: i64 = 0;
 pub(super) const DELIVERED: i64 = 1;
 pub(super) const FAILED: i64 = 2;
@@ -27,16 +29,20 @@ pub(super) struct DeliveryRow {
     /// `webhooks.number`.
     pub webhook: i64,
     pub state: State,
+    /// It is pending, but not its turn in its line.
+    pub parked: bool,
     pub attempts: u32,
     pub budget_from: u32,
     /// When it is due, or when it ended.
     pub at: Time,
     pub kind: Kind,
     pub dead_letter_of: Option<DeliveryId>,
+    pub line: Option<Line>,
 }
 
 /// The columns that [`DeliveryRow::read`] reads.
-pub(super) const COLUMNS: &str = "id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of";
+pub(super) const COLUMNS: &str =
+    "id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line";
 
 impl DeliveryRow {
     pub(super) fn find(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Self>> {
@@ -53,45 +59,64 @@ impl DeliveryRow {
             event: event_key(row, 1)?,
             webhook: row.get(2)?,
             state: state(row, 3, 6)?,
+            parked: is_parked(row, 3)?,
             attempts: row.get(4)?,
             budget_from: row.get(5)?,
             at: time(row, 6)?,
             kind: kind(row, 7)?,
             dead_letter_of: optional_id(row, 8)?,
+            line: row.get::<_, Option<i64>>(9)?.map(|line| Line::from_u64(line.cast_unsigned())),
         })
     }
 
     pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of } = *self;
+        let Self {
+            id,
+            event,
+            webhook,
+            state: _,
+            parked: _,
+            attempts,
+            budget_from,
+            at,
+            kind,
+            dead_letter_of,
+            line,
+        } = *self;
         connection
             .prepare_cached(
                 "INSERT INTO deliveries
-                     (id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                     (id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 number(id),
                 key(event),
                 webhook,
-                code(state),
+                self.code(),
                 attempts,
                 budget_from,
                 at.as_millis(),
                 code_of_kind(kind),
                 dead_letter_of.map(number),
+                line.map(place),
             ])?;
         Ok(())
     }
 
     pub(super) fn update(&self, connection: &Connection) -> rusqlite::Result<()> {
         // The rest never changes.
-        let Self { id, state, attempts, budget_from, at, .. } = *self;
+        let Self { id, attempts, budget_from, at, .. } = *self;
         connection
             .prepare_cached(
                 "UPDATE deliveries SET state = ?2, attempts = ?3, budget_from = ?4, at = ?5 WHERE id = ?1",
             )?
-            .execute(params![number(id), code(state), attempts, budget_from, at.as_millis()])?;
+            .execute(params![number(id), self.code(), attempts, budget_from, at.as_millis()])?;
         Ok(())
+    }
+
+    const fn code(&self) -> i64 {
+        if self.parked { PARKED } else { code(self.state) }
     }
 
     /// How it is counted.
@@ -107,9 +132,8 @@ impl DeliveryRow {
 
     /// What the engine must know of it, were it due at `at`.
     pub(super) const fn pending(&self, webhook: WebhookId) -> Pending {
-        let Self { id, event, webhook: _, state: _, attempts, budget_from, at, kind, dead_letter_of: _ } =
-            *self;
-        Pending { id, event, webhook, attempts, budget_from, kind, due: at }
+        let Self { id, event, attempts, budget_from, at, kind, line, .. } = *self;
+        Pending { id, event, webhook, attempts, budget_from, kind, due: at, line }
     }
 }
 
@@ -134,6 +158,7 @@ pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Res
                 event_type: parsed(row, 4)?,
                 created: id.time(),
                 state,
+                parked: is_parked(row, 5)?,
                 attempts: row.get(6)?,
                 budget_from: row.get(8)?,
                 finished: state.is_final().then_some(time(row, 7)?),
@@ -266,7 +291,7 @@ pub(super) const fn code(state: State) -> i64 {
 
 fn state(row: &Row<'_>, state: usize, at: usize) -> rusqlite::Result<State> {
     match row.get(state)? {
-        PENDING => Ok(State::Pending { due: time(row, at)? }),
+        PARKED | PENDING => Ok(State::Pending { due: time(row, at)? }),
         DELIVERED => Ok(State::Delivered),
         FAILED => Ok(State::Failed),
         DEAD_LETTERED => Ok(State::DeadLettered),
@@ -295,6 +320,15 @@ fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
 fn optional_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeliveryId>> {
     let number: Option<i64> = row.get(column)?;
     Ok(number.map(|number| DeliveryId::from_u64(number.cast_unsigned())))
+}
+
+fn is_parked(row: &Row<'_>, state: usize) -> rusqlite::Result<bool> {
+    Ok(row.get::<_, i64>(state)? == PARKED)
+}
+
+/// A line as a column holds it.
+pub(super) const fn place(line: Line) -> i64 {
+    line.as_u64().cast_signed()
 }
 
 /// A delivery's id as a column holds it.

@@ -8,6 +8,7 @@ use hookwright_engine::time::Time;
 use rusqlite::{Connection, params};
 
 use super::commit::{Commit, Progress};
+use super::line;
 use super::row::{self, DeliveryRow};
 use crate::store::{Notice, Page};
 
@@ -18,7 +19,7 @@ const CANCEL_CHUNK: usize = 1000;
 const BEGIN: Position = Position { due: Time::MIN, id: DeliveryId::from_u64(0) };
 
 pub(super) const PAGE: &str =
-    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of
+    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line
     FROM deliveries INDEXED BY deliveries_unfinished
     WHERE state = 0 AND webhook = ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4";
 
@@ -47,7 +48,7 @@ impl Commit<'_> {
     pub(super) fn cancel_webhook(&mut self, webhook: WebhookId) -> rusqlite::Result<Progress> {
         let Some(number) = self.ledger.find(self.connection, webhook)? else { return Ok(Progress::Done) };
         self.ledger.account(self.connection, number)?.removed = true;
-        let rows = unfinished(self.connection, number, None, CANCEL_CHUNK)?;
+        let rows = self.to_cancel(number, CANCEL_CHUNK)?;
         self.cancel_all(&rows)?;
         Ok(if rows.len() == CANCEL_CHUNK { Progress::More } else { Progress::Done })
     }
@@ -64,7 +65,7 @@ impl Commit<'_> {
             if account.pending + account.retrying == 0 {
                 continue;
             }
-            let rows = unfinished(self.connection, number, None, left)?;
+            let rows = self.to_cancel(number, left)?;
             self.cancel_all(&rows)?;
             left -= rows.len();
             if left == 0 {
@@ -72,6 +73,14 @@ impl Commit<'_> {
             }
         }
         Ok(Progress::Done)
+    }
+
+    /// Unfinished deliveries, at most so many: those first that wait for others, or else they would be
+    /// released one after the other.
+    fn to_cancel(&self, webhook: i64, limit: usize) -> rusqlite::Result<Vec<DeliveryRow>> {
+        let mut rows = line::parked(self.connection, webhook, limit)?;
+        rows.extend(unfinished(self.connection, webhook, None, limit - rows.len())?);
+        Ok(rows)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hookwright_engine::endpoint::Tls;
+use hookwright_engine::endpoint::{KeepAlive, Tls};
 use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -17,13 +17,10 @@ use super::resolver::Resolver;
 use super::tls;
 use crate::transport::guard::Policy;
 
-/// Idle connections kept per receiver: as many as may be in use. With fewer, a busy receiver's connections are
-/// closed and opened again with every lull between two requests.
-const MAX_IDLE_PER_HOST: usize = 1024;
-/// How long a connection may be idle before it is closed.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Pools at a time. Webhooks rarely differ in what makes up a [`Profile`].
 const MAX_CLIENTS: usize = 256;
+/// How long a pool is kept that nobody uses: longer than any connection of it.
+const MAX_UNUSED: Duration = Duration::from_secs(KeepAlive::MAX_IDLE_TIMEOUT_SECONDS as u64);
 /// Read ahead of what is asked for, per connection, in bytes; also the longest head of a response.
 const READ_BUFFER: u32 = 64 * 1024;
 /// How often the peer of an HTTP/2 connection in use is asked whether it is still there.
@@ -41,6 +38,8 @@ pub(super) struct Profile {
     pub(super) tls: Option<Arc<Tls>>,
     /// How long the name lookup, TCP and TLS may take together.
     pub(super) connect: Duration,
+    /// How many idle connections to each receiver are kept, and for how long.
+    pub(super) keep_alive: KeepAlive,
 }
 
 /// Makes clients, one per profile, and keeps them.
@@ -63,7 +62,7 @@ impl Clients {
         roots: Arc<RootCertStore>,
     ) -> Result<Self, rustls::Error> {
         let usual = tls::usual(Arc::clone(&roots))?;
-        let by_profile = Recent::new(MAX_CLIENTS, IDLE_TIMEOUT);
+        let by_profile = Recent::new(MAX_CLIENTS, MAX_UNUSED);
         let current = Mutex::new(Current { policy: Arc::new(policy), by_profile });
         Ok(Self { resolver, roots, usual, current })
     }
@@ -92,11 +91,12 @@ impl Clients {
             Some(tls) => tls::own(tls, &self.roots)?,
         };
         let connector = Connector::new(policy, self.resolver.clone(), tls, profile.connect);
+        let KeepAlive { max_idle, idle_timeout } = profile.keep_alive;
         let client = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+            .pool_idle_timeout(idle_timeout)
+            .pool_max_idle_per_host(max_idle as usize)
             // A request that meets a connection which was closed before a byte of it was sent is sent
             // over another one. One that may have arrived is never repeated here.
             .retry_canceled_requests(true)

@@ -25,6 +25,8 @@ pub struct Receiver {
     pub tls: Option<Arc<Tls>>,
     /// How long a request may take.
     pub timeouts: Timeouts,
+    /// Which connections are kept.
+    pub keep_alive: KeepAlive,
 }
 
 impl Receiver {
@@ -39,7 +41,36 @@ impl Receiver {
             signing: Signing { schemes: Schemes::Pcf, current: secret, previous: None },
             tls: None,
             timeouts: Timeouts::default(),
+            keep_alive: KeepAlive::default(),
         }
+    }
+}
+
+/// Which connections are kept for the next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeepAlive {
+    /// Most connections that are kept while no request is under way on them; with none, each request
+    /// makes its own.
+    pub max_idle: u32,
+    /// How long one is kept.
+    pub idle_timeout: Duration,
+}
+
+impl KeepAlive {
+    /// Most idle connections that a webhook may ask for, and gets where it does not say otherwise: as
+    /// many as may be in use. With fewer, a busy receiver's connections are closed and opened again with
+    /// every lull between two requests.
+    pub const MAX_IDLE: u32 = 1024;
+    /// The time that they are kept for, where a webhook does not say otherwise.
+    pub const DEFAULT_IDLE_TIMEOUT_SECONDS: u32 = 60;
+    /// The longest time that a webhook may ask for.
+    pub const MAX_IDLE_TIMEOUT_SECONDS: u32 = 600;
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        let idle_timeout = Duration::from_secs(Self::DEFAULT_IDLE_TIMEOUT_SECONDS.into());
+        Self { max_idle: Self::MAX_IDLE, idle_timeout }
     }
 }
 

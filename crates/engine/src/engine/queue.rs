@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::FAULT_DELAY;
 use super::window::Window;
 use crate::attempt::{Outcome, Verdict};
 use crate::breaker::{Breaker, Circuit};
 use crate::command::Page;
-use crate::delivery::Pending;
+use crate::delivery::{Pending, Record, State};
 use crate::endpoint::{Endpoint, Hold, Receiver, Target};
 use crate::id::DeliveryId;
+use crate::ordering::Line;
 use crate::rate::Bucket;
 use crate::retry::MAX_DELAY;
 use crate::streak::Streak;
@@ -137,6 +139,29 @@ impl Queue {
         }
         self.recalled = true;
         before != (true, self.streak)
+    }
+
+    /// Puts off the next delivery to be sent where its line `is_busy`: one that was canceled while it was
+    /// under way has left the line, but may still arrive.
+    pub(super) fn postpone(&mut self, now: Time, is_busy: impl FnOnce(Line) -> bool) -> Option<Record> {
+        if self.next_send()? > now || !is_busy(self.window.first()?.line?) {
+            return None;
+        }
+        let pending = Pending { due: now + FAULT_DELAY, ..self.window.pop()? };
+        self.window.insert(pending);
+        let Pending { id, event, webhook, attempts, budget_from, due, kind: _, line: _ } = pending;
+        let state = State::Pending { due };
+        Some(Record {
+            id,
+            event,
+            webhook,
+            attempts,
+            budget_from,
+            state,
+            dead_letter: None,
+            at: now,
+            attempt: None,
+        })
     }
 
     /// A request has ended: makes room for the next, more or less of it by how it ended.

@@ -6,6 +6,7 @@ use crate::attempt::Outcome;
 use crate::breaker;
 use crate::endpoint::{ReceiverUrl, Target};
 use crate::id::EventKey;
+use crate::ordering;
 use crate::retry;
 
 const NOW: Time = Time::from_secs(1_700_000_000);
@@ -26,6 +27,7 @@ fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
         filter: None,
         retry: retry::Policy::default(),
         max_in_flight,
+        ordering: ordering::Policy::None,
         rate_limit: None,
         breaker: None,
         dead_letter: None,
@@ -42,6 +44,7 @@ fn pending(id: u64, number: u128) -> Pending {
         budget_from: 0,
         kind: Kind::Event,
         due: NOW,
+        line: None,
     }
 }
 
@@ -59,8 +62,12 @@ impl Bench {
     }
 
     fn step(&mut self, input: Input) -> Vec<u64> {
+        self.step_at(NOW, input)
+    }
+
+    fn step_at(&mut self, now: Time, input: Input) -> Vec<u64> {
         let mut effects = Vec::new();
-        self.0.step(NOW, input, &mut effects);
+        self.0.step(now, input, &mut effects);
         let sent = effects.into_iter().filter_map(|effect| match effect {
             Effect::Send(send) => Some(send.pending.id.as_u64()),
             Effect::Command(_) | Effect::Circuit { .. } | Effect::Held { .. } => None,
@@ -177,4 +184,17 @@ fn a_test_is_tried_once_whatever_the_policy_says() {
     assert_eq!(bench.step(Input::Accepted(vec![Pending { kind: Kind::Test, ..pending(1, 1) }])), [1]);
     bench.answered(1, 500);
     assert_eq!(bench.0.next_wake(), None);
+}
+
+#[test]
+fn what_follows_a_canceled_delivery_waits_until_its_request_has_ended() {
+    let mut bench = Bench::new(Limits::default(), &[10]);
+    let in_line = |id| Pending { line: Some(Line::from_u64(7)), ..pending(id, 1) };
+    assert_eq!(bench.step(Input::Accepted(vec![in_line(1)])), [1]);
+    bench.step(Input::Canceled(vec![in_line(1)]));
+    assert!(bench.step(Input::Retried(in_line(2))).is_empty());
+    assert_eq!(bench.step(Input::Accepted(vec![pending(3, 1)])), [3], "others do not wait");
+    assert_eq!(bench.0.next_wake(), Some(NOW + FAULT_DELAY));
+    assert!(bench.answered(1, 500).is_empty());
+    assert_eq!(bench.step_at(NOW + FAULT_DELAY, Input::Tick), [2]);
 }

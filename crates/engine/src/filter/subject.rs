@@ -20,6 +20,7 @@ pub struct Subject {
     metadata: Option<Box<RawValue>>,
     resource_type: OnceLock<Option<Box<str>>>,
     user_id: OnceLock<Option<Box<str>>>,
+    object_id: OnceLock<Option<Box<str>>>,
     event: OnceLock<Result<Value, Failure>>,
 }
 
@@ -61,6 +62,7 @@ impl Subject {
             metadata,
             resource_type: OnceLock::new(),
             user_id: OnceLock::new(),
+            object_id: OnceLock::new(),
             event: OnceLock::new(),
         }
     }
@@ -97,6 +99,30 @@ impl Subject {
             Some(metadata.user_id.into())
         };
         self.user_id.get_or_init(read).as_deref()
+    }
+
+    /// `data.object.id`: a text, or a number as it is written.
+    pub(crate) fn object_id(&self) -> Option<&str> {
+        #[derive(Deserialize)]
+        struct Data<'a> {
+            #[serde(borrow)]
+            object: Object<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Object<'a> {
+            #[serde(borrow)]
+            id: &'a RawValue,
+        }
+        let read = || {
+            let data: Data<'_> = serde_json::from_str(self.data.get()).ok()?;
+            let id = data.object.id.get();
+            match id.as_bytes().first()? {
+                b'"' => serde_json::from_str::<Cow<'_, str>>(id).ok().map(Into::into),
+                b'-' | b'0'..=b'9' => Some(id.into()),
+                _ => None,
+            }
+        };
+        self.object_id.get_or_init(read).as_deref()
     }
 
     /// The event as an object, whole.

@@ -7,6 +7,7 @@ use hookwright_engine::command::{Command, Page};
 use hookwright_engine::delivery::{Kind, Pending, Position, Record, State};
 use hookwright_engine::engine::Input;
 use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use hookwright_engine::ordering::Line;
 use hookwright_engine::streak::Streak;
 use hookwright_engine::time::Time;
 
@@ -14,6 +15,9 @@ use hookwright_engine::time::Time;
 #[derive(Clone, Debug)]
 pub struct Row {
     pub webhook: WebhookId,
+    pub line: Option<Line>,
+    /// Whether it waits for another one of its line to end; its state is then pending.
+    pub parked: bool,
     pub state: State,
     pub attempts: u32,
     pub budget_from: u32,
@@ -42,15 +46,26 @@ pub struct Log {
 
 fn new(webhook: WebhookId, now: Time) -> Row {
     let state = State::Pending { due: now };
-    Row { webhook, state, attempts: 0, budget_from: 0, kind: Kind::Event, dead_letter_of: None, recorded: 0 }
+    Row {
+        webhook,
+        line: None,
+        parked: false,
+        state,
+        attempts: 0,
+        budget_from: 0,
+        kind: Kind::Event,
+        dead_letter_of: None,
+        recorded: 0,
+    }
 }
 
 impl Row {
     fn pending(&self, id: DeliveryId) -> Option<Pending> {
-        let Self { webhook, state, attempts, budget_from, kind, dead_letter_of, recorded: _ } = *self;
+        let Self { webhook, line, parked, state, attempts, budget_from, kind, dead_letter_of, recorded: _ } =
+            *self;
         let State::Pending { due } = state else { return None };
         let event = EventKey::from_u64(dead_letter_of.unwrap_or(id).as_u64());
-        Some(Pending { id, event, webhook, attempts, budget_from, kind, due })
+        (!parked).then_some(Pending { id, event, webhook, attempts, budget_from, kind, due, line })
     }
 }
 
@@ -76,10 +91,17 @@ impl Log {
     }
 
     /// Accepts an event: durable when this returns.
-    pub fn publish(&mut self, ids: &[DeliveryId], webhooks: &[WebhookId], kind: Kind, now: Time) {
+    pub fn publish(
+        &mut self,
+        ids: &[DeliveryId],
+        targets: &[(WebhookId, Option<Line>)],
+        kind: Kind,
+        now: Time,
+    ) {
         let mut accepted = Vec::new();
-        for (&id, &webhook) in ids.iter().zip(webhooks) {
-            let row = Row { kind, ..new(webhook, now) };
+        for (&id, &(webhook, line)) in ids.iter().zip(targets) {
+            let parked = self.has_unfinished(webhook, line, None);
+            let row = Row { kind, line, parked, ..new(webhook, now) };
             accepted.extend(row.pending(id));
             self.tables.rows.insert(id, row);
         }
@@ -88,7 +110,17 @@ impl Log {
     }
 
     pub fn retry(&mut self, id: DeliveryId, now: Time) {
+        let Some(&Row { webhook, line, parked, state, attempts, budget_from, .. }) =
+            self.tables.rows.get(&id)
+        else {
+            return;
+        };
+        if !state.is_final() && attempts == budget_from {
+            return; // Due already.
+        }
+        let parked = parked || (state.is_final() && self.has_unfinished(webhook, line, Some(id)));
         let Some(row) = self.tables.rows.get_mut(&id) else { return };
+        row.parked = parked;
         row.state = State::Pending { due: now };
         row.budget_from = row.attempts;
         row.recorded = 0;
@@ -96,30 +128,54 @@ impl Log {
         self.flush();
     }
 
-    pub fn cancel(&mut self, ids: impl IntoIterator<Item = DeliveryId>) {
+    pub fn cancel(&mut self, ids: impl IntoIterator<Item = DeliveryId>, now: Time) {
         let mut canceled = Vec::new();
+        let mut lines = Vec::new();
         for id in ids {
             let Some(row) = self.tables.rows.get_mut(&id) else { continue };
-            if let Some(pending) = row.pending(id) {
+            if !row.state.is_final() {
+                row.parked = false;
+                canceled.extend(row.pending(id));
+                lines.push((row.webhook, row.line));
                 row.state = State::Canceled;
-                canceled.push(pending);
             }
         }
         self.notices.push_back(Input::Canceled(canceled));
+        for (webhook, line) in lines {
+            self.release(webhook, line, now);
+        }
         self.flush();
     }
 
+    fn has_unfinished(&self, webhook: WebhookId, line: Option<Line>, besides: Option<DeliveryId>) -> bool {
+        let same = |row: &Row| row.webhook == webhook && row.line == line && !row.state.is_final();
+        line.is_some() && self.tables.rows.iter().any(|(id, row)| Some(*id) != besides && same(row))
+    }
+
+    /// The oldest that waits goes, unless another one of its line does.
+    fn release(&mut self, webhook: WebhookId, line: Option<Line>, now: Time) {
+        let same = |row: &Row| row.webhook == webhook && row.line == line && !row.state.is_final();
+        if line.is_none() || self.tables.rows.values().any(|row| same(row) && !row.parked) {
+            return;
+        }
+        if let Some((&id, row)) = self.tables.rows.iter_mut().find(|(_, row)| same(row)) {
+            row.parked = false;
+            row.state = State::Pending { due: now };
+            self.notices.extend(row.pending(id).map(Input::Retried));
+        }
+    }
+
     /// Carries out the oldest command that waits.
-    pub fn apply_next(&mut self) -> bool {
+    pub fn apply_next(&mut self, now: Time) -> bool {
         let Some(command) = self.commands.pop_front() else { return false };
         match command {
-            Command::Record(record) => self.record(&record),
+            Command::Record(record) => self.record(&record, now),
             Command::Load { webhook, after, limit } => {
                 let page = self.page(webhook, after, limit);
                 self.notices.push_back(Input::Loaded { webhook, page });
             }
-            Command::CancelWebhook(webhook) => self.cancel_where(|row| row.webhook == webhook),
-            Command::CancelOthers(known) => self.cancel_where(|row| !known.contains(&row.webhook)),
+            Command::CancelWebhook(webhook) => self.cancel_where(|row| row.webhook == webhook, now),
+            Command::CancelOthers(known) => self.cancel_where(|row| !known.contains(&row.webhook), now),
             Command::Gone { webhook, generation } => {
                 self.tables.gone.insert(webhook, generation);
             }
@@ -131,7 +187,7 @@ impl Log {
         true
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Record, now: Time) {
         let Some(row) = self.tables.rows.get_mut(&record.id) else { return };
         row.attempts += u32::from(record.attempt.is_some());
         row.recorded += u32::from(record.attempt.is_some());
@@ -140,6 +196,11 @@ impl Log {
             return;
         }
         row.state = record.state;
+        let (webhook, line) = (row.webhook, row.line);
+        if row.state.is_final() {
+            row.parked = false;
+            self.release(webhook, line, now);
+        }
         let Some(target) = record.dead_letter else { return };
         // The ids of dead letters are far from all others.
         let id = DeliveryId::from_u64(record.id.as_u64() | 1 << 40);
@@ -163,9 +224,9 @@ impl Log {
         Page { pending, more, gone_generation, streak }
     }
 
-    fn cancel_where(&mut self, of: impl Fn(&Row) -> bool) {
+    fn cancel_where(&mut self, of: impl Fn(&Row) -> bool, now: Time) {
         let ids: Vec<_> = self.tables.rows.iter().filter(|(_, row)| of(row)).map(|(&id, _)| id).collect();
-        self.cancel(ids);
+        self.cancel(ids, now);
     }
 
     /// Everything committed so far survives a crash.

@@ -5,6 +5,7 @@
 
 mod circuit;
 mod letters;
+mod line;
 mod log;
 mod pace;
 mod streak;

@@ -13,6 +13,7 @@ use hookwright_engine::delivery::{Kind, State};
 use hookwright_engine::endpoint::{Endpoint, Hold, Receiver, ReceiverUrl, Target};
 use hookwright_engine::engine::{Effect, Engine, Input, Limits, Send};
 use hookwright_engine::id::{DeliveryId, WebhookId};
+use hookwright_engine::ordering::{self, Line};
 use hookwright_engine::rate;
 use hookwright_engine::retry;
 use hookwright_engine::time::Time;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::circuit::Circuits;
 use crate::letters;
+use crate::line::Lines;
 use crate::log::Log;
 use crate::pace::Pace;
 use crate::streak::Streaks;
@@ -67,6 +69,7 @@ pub struct World {
     pace: Pace,
     circuits: Circuits,
     streaks: Streaks,
+    lines: Lines,
     /// Webhooks that were removed; events may still be accepted for them for a moment.
     removed: Vec<WebhookId>,
     /// Deliveries that a receiver has taken.
@@ -98,6 +101,7 @@ impl World {
             pace: Pace::default(),
             circuits: Circuits::default(),
             streaks: Streaks::default(),
+            lines: Lines::default(),
             removed: Vec::new(),
             received: HashSet::new(),
             accepted: Vec::new(),
@@ -119,7 +123,7 @@ impl World {
         match self.rng.u32(0..100) {
             85..91 if self.neglected => self.pass_time(),
             0..20 => self.publish(),
-            20..40 => drop(self.log.apply_next()),
+            20..40 => drop(self.log.apply_next(self.now)),
             40..55 => self.hear(),
             55..75 => self.land_one(),
             75..85 => self.pass_time(),
@@ -142,7 +146,7 @@ impl World {
             self.put_webhook(webhook, false);
         }
         for _ in 0..100_000 {
-            let mut busy = self.log.apply_next();
+            let mut busy = self.log.apply_next(self.now);
             while let Some(notice) = self.log.next_notice() {
                 self.take(notice);
                 busy = true;
@@ -236,6 +240,8 @@ impl World {
         self.pace.sends(webhook, self.now);
         self.circuits.sends(webhook, pending.id, self.now);
         self.streaks.sends(webhook);
+        let ended = |id| self.ended.contains(&id) || self.log.rows()[&id].state.is_final();
+        self.lines.sends(pending, ended);
 
         let (outcome, latency) = self.answer(webhook);
         if outcome.status().is_some_and(|status| (200..300).contains(&status)) {
@@ -287,6 +293,7 @@ impl World {
         if let Some(endpoint) = self.endpoints.get(&webhook) {
             self.streaks.landed(webhook, endpoint.generation, generation, outcome.verdict(), self.now);
         }
+        self.lines.landed(delivery);
         let attempt = Attempt { started: self.now, elapsed: Duration::ZERO, outcome, response: Vec::new() };
         let entropy = self.rng.u64(..);
         self.feed(Input::Attempted { delivery, attempt, entropy });
@@ -330,9 +337,15 @@ impl World {
         if self.rng.u32(0..20) == 0 {
             webhooks.extend(self.rng.choice(&self.removed).copied());
         }
-        let ids: Vec<_> = webhooks.iter().map(|_| self.fresh_id()).collect();
+        // Few of them, so that they are long; and whatever its webhook says, a delivery may stand in none.
+        let mut line = || self.rng.bool().then(|| Line::from_u64(self.rng.u64(1..3)));
+        let targets: Vec<_> = webhooks.into_iter().map(|webhook| (webhook, line())).collect();
         let kind = if self.rng.u32(0..10) == 0 { Kind::Test } else { Kind::Event };
-        self.log.publish(&ids, &webhooks, kind, self.now);
+        let ids: Vec<_> = targets.iter().map(|_| self.fresh_id()).collect();
+        for (&id, &(webhook, line)) in ids.iter().zip(&targets) {
+            self.lines.accepted(webhook, line, id);
+        }
+        self.log.publish(&ids, &targets, kind, self.now);
         self.due.extend(ids.iter().map(|&id| (id, self.now)));
         self.accepted.extend(ids);
     }
@@ -351,6 +364,7 @@ impl World {
         if let Some(id) = self.any_delivery() {
             let webhook = self.log.rows()[&id].webhook;
             if self.endpoints.contains_key(&webhook) {
+                self.lines.retried(id);
                 self.log.retry(id, self.now);
             }
         }
@@ -358,7 +372,7 @@ impl World {
 
     fn cancel_by_hand(&mut self) {
         let id = self.any_delivery();
-        self.log.cancel(id);
+        self.log.cancel(id, self.now);
     }
 
     fn any_webhook(&mut self) -> Option<WebhookId> {
@@ -398,6 +412,7 @@ impl World {
             retry: retry::Policy::new(MAX_ATTEMPTS, &[1, 60], 200, 3600).unwrap(),
             filter: None,
             max_in_flight: self.rng.u32(1..4),
+            ordering: ordering::Policy::default(),
             rate_limit: self
                 .rng
                 .bool()
@@ -448,6 +463,7 @@ impl World {
     fn crash(&mut self) {
         self.log.crash();
         self.flights.clear();
+        self.lines.crash();
         self.quiet.clear();
         self.pace = Pace::default();
         self.circuits = Circuits::default();

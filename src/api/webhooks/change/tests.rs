@@ -155,6 +155,10 @@ fn what_is_wrong_is_told_where_the_caller_wrote_it() {
             "ASCII",
         ),
         ("/concurrency/max_in_flight", json!(0), "/concurrency/max_in_flight", "1 to"),
+        ("/concurrency/max_idle_connections", json!(1025), "/concurrency/max_idle_connections", "0 to 1024"),
+        ("/concurrency/idle_timeout_seconds", json!(0), "/concurrency/idle_timeout_seconds", "1 to 600"),
+        ("/concurrency/ordering", json!("per_key"), "/concurrency/ordering", "unknown variant"),
+        ("/concurrency/ordering", json!(true), "/concurrency/ordering", "invalid type"),
     ] {
         let errors = wrong(&with(field, value.clone()));
         let named = errors.iter().any(|(at, detail)| at.starts_with(pointer) && detail.contains(says));

@@ -1,12 +1,57 @@
 //! How fast a webhook sends, checked.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use hookwright_engine::breaker::{InvalidPolicy, Policy};
+use hookwright_engine::endpoint::{DEFAULT_MAX_IN_FLIGHT, KeepAlive, MAX_MAX_IN_FLIGHT};
+use hookwright_engine::ordering;
 use hookwright_engine::rate::{InvalidLimit, Limit};
 
 use super::Errors;
+use crate::crd::webhook;
 use crate::crd::webhook::{CircuitBreaker, RateLimit};
 
+/// What a webhook asks for by `concurrency`.
+pub(super) struct Concurrency {
+    pub(super) max_in_flight: u32,
+    pub(super) ordering: ordering::Policy,
+    pub(super) keep_alive: KeepAlive,
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        let (ordering, keep_alive) = (ordering::Policy::default(), KeepAlive::default());
+        Self { max_in_flight: DEFAULT_MAX_IN_FLIGHT, ordering, keep_alive }
+    }
+}
+
 impl Errors {
+    pub(super) fn concurrency(&mut self, concurrency: &webhook::Concurrency) -> Concurrency {
+        let webhook::Concurrency { max_in_flight, max_idle_connections, idle_timeout_seconds, ordering } =
+            *concurrency;
+        let mut within = |field: &str, value: Option<u32>, default: u32, allowed: RangeInclusive<u32>| {
+            self.within(&format!("spec.concurrency.{field}"), value.unwrap_or(default), allowed)
+        };
+        let max_in_flight =
+            within("maxInFlight", max_in_flight, DEFAULT_MAX_IN_FLIGHT, 1..=MAX_MAX_IN_FLIGHT);
+        let max_idle =
+            within("maxIdleConnections", max_idle_connections, KeepAlive::MAX_IDLE, 0..=KeepAlive::MAX_IDLE);
+        let idle_timeout = within(
+            "idleTimeoutSeconds",
+            idle_timeout_seconds,
+            KeepAlive::DEFAULT_IDLE_TIMEOUT_SECONDS,
+            1..=KeepAlive::MAX_IDLE_TIMEOUT_SECONDS,
+        );
+        let ordering = match ordering {
+            None | Some(webhook::Ordering::None) => ordering::Policy::None,
+            Some(webhook::Ordering::PerKey) => ordering::Policy::PerKey,
+            Some(webhook::Ordering::Strict) => ordering::Policy::Strict,
+        };
+        let keep_alive = KeepAlive { max_idle, idle_timeout: Duration::from_secs(idle_timeout.into()) };
+        Concurrency { max_in_flight, ordering, keep_alive }
+    }
+
     pub(super) fn rate_limit(&mut self, limit: &RateLimit) -> Option<Limit> {
         let RateLimit { requests, period_seconds } = *limit;
         let limit = Limit::new(requests, period_seconds.unwrap_or(Limit::DEFAULT_PERIOD_SECONDS));

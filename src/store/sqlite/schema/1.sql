@@ -42,7 +42,7 @@ CREATE TABLE deliveries (
     id          INTEGER PRIMARY KEY,
     event       INTEGER NOT NULL,
     webhook     INTEGER NOT NULL,
-    -- 0 pending, 1 delivered, 2 failed, 3 dead-lettered, 4 canceled
+    -- -1 parked: waits for others of its line, 0 pending, 1 delivered, 2 failed, 3 dead-lettered, 4 canceled
     state       INTEGER NOT NULL,
     attempts    INTEGER NOT NULL,
     -- The attempts already made when the present retry budget began.
@@ -52,13 +52,16 @@ CREATE TABLE deliveries (
     -- 0 event, 1 dead letter, 2 test
     kind        INTEGER NOT NULL,
     -- Of a dead letter: the delivery that failed. It was not made with its event.
-    dead_letter_of INTEGER
+    dead_letter_of INTEGER,
+    -- Deliveries of a webhook in the same line go one after the other.
+    line        INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX dead_letters          ON deliveries (dead_letter_of) WHERE dead_letter_of IS NOT NULL;
 CREATE        INDEX dead_letters_by_event ON deliveries (event)          WHERE dead_letter_of IS NOT NULL;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook);
 CREATE INDEX deliveries_unfinished ON deliveries (webhook, at) WHERE state = 0;
-CREATE INDEX deliveries_retrying   ON deliveries (webhook, at) WHERE state = 0 AND attempts > 0;
+CREATE INDEX deliveries_retrying   ON deliveries (webhook, state, at) WHERE state <= 0 AND attempts > 0;
+CREATE INDEX deliveries_in_line    ON deliveries (webhook, line, state) WHERE state <= 0 AND line IS NOT NULL;
 CREATE INDEX deliveries_unwell     ON deliveries (webhook) WHERE state > 1;
 
 -- The WebhookDelivery objects that asked for a delivery.

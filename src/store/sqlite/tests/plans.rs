@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::Group;
-use crate::store::sqlite::{listing, reader, schema, unfinished};
+use crate::store::sqlite::{line, listing, reader, schema, unfinished};
 
 /// SQLite's plan of a query, a line a step.
 fn plan(sql: &str) -> String {
@@ -25,7 +25,20 @@ fn pages_of_unfinished_deliveries_begin_at_their_place_and_need_no_sorting() {
 #[test]
 fn the_next_retry_is_found_by_its_index() {
     let plan = plan(reader::NEXT_RETRY);
-    assert!(plan.contains("INDEX deliveries_retrying (webhook=?)"), "{plan}");
+    assert!(plan.contains("INDEX deliveries_retrying (webhook=? AND state=?)"), "{plan}");
+}
+
+#[test]
+fn a_line_is_asked_about_by_its_index_however_long_it_is() {
+    for (query, constraints) in [
+        (line::TAKEN, "(webhook=? AND line=? AND state>? AND state<?)"),
+        (line::NEXT, "(webhook=? AND line=? AND state=?)"),
+        (line::PARKED, "(webhook=? AND line>?)"),
+    ] {
+        let plan = plan(query);
+        assert!(plan.contains(&format!("INDEX deliveries_in_line {constraints}")), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }
 
 #[test]

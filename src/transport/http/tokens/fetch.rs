@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hookwright_engine::attempt::Outcome;
-use hookwright_engine::endpoint::{ClientAuthentication, ClientCredentials, Scope, Timeouts};
+use hookwright_engine::endpoint::{ClientAuthentication, ClientCredentials, KeepAlive, Scope, Timeouts};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -86,7 +86,11 @@ struct AnswerOfError {
 
 /// The connections that a token server is asked over.
 pub(super) fn profile(credentials: &ClientCredentials) -> Profile {
-    Profile { tls: credentials.tls.clone(), connect: Timeouts::default().connect }
+    Profile {
+        tls: credentials.tls.clone(),
+        connect: Timeouts::default().connect,
+        keep_alive: KeepAlive::default(),
+    }
 }
 
 /// Asks for a token.
