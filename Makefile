@@ -35,7 +35,7 @@ lint: ## check formatting, clippy, licences, bans and sources; with HOOKWRIGHT_A
 cluster: tools ## run a Kubernetes control plane with the CRDs and the operator, until Ctrl-C
 	@cargo build --quiet --locked --workspace --bin hookwright --bin cluster
 	@target/debug/cluster .cluster target/debug/hookwright operator --data .cluster/data --log-format text \
-		--egress-allow 127.0.0.0/8
+		--listen 127.0.0.1:8787 --egress-allow 127.0.0.0/8
 
 crds: ## write crds/ from the Rust types
 	@cargo run --quiet --locked --bin hookwright -- crds | awk ' \

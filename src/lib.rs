@@ -25,6 +25,7 @@ pub mod crd;
 pub mod delivery;
 pub mod metrics;
 pub mod projector;
+pub mod reload;
 pub mod standalone;
 pub mod store;
 pub mod telemetry;

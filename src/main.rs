@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     let config = match Config::read(std::env::args_os()) {
         Ok(config) => config,
         Err(ConfigError::Usage(usage)) => usage.exit(),
-        Err(error @ ConfigError::File { .. }) => return fail(&error, WRONG_USAGE),
+        Err(error @ (ConfigError::File { .. } | ConfigError::Exposed(_))) => {
+            return fail(&error, WRONG_USAGE);
+        }
     };
     let done = match config {
         Config::Operator(settings) => app::operator(settings),

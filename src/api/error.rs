@@ -21,7 +21,9 @@ pub enum Kind {
     BadRequest,
     /// The body is not JSON.
     NotJson,
-    /// A browser sent it for a page of another origin.
+    /// It does not say who sends it, or nobody knows them.
+    Unauthorized,
+    /// Who sends it may not do that; or a browser sent it for a page of another origin.
     Forbidden,
     /// There is no such thing, or the caller may not see it.
     NotFound,
@@ -48,6 +50,7 @@ impl Kind {
     #[must_use]
     pub fn of(status: StatusCode) -> Self {
         match status {
+            StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
@@ -63,6 +66,7 @@ impl Kind {
     const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest | Self::NotJson => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -81,6 +85,7 @@ impl Kind {
         match self {
             Self::BadRequest => ("https://hookwright.dev/problems/bad-request", "Bad request"),
             Self::NotJson => ("https://hookwright.dev/problems/not-json", "Not JSON"),
+            Self::Unauthorized => ("https://hookwright.dev/problems/unauthorized", "Unauthorized"),
             Self::Forbidden => ("https://hookwright.dev/problems/forbidden", "Forbidden"),
             Self::NotFound => ("https://hookwright.dev/problems/not-found", "Not found"),
             Self::MethodNotAllowed => {
@@ -184,6 +189,7 @@ impl Problem {
             Kind::TooLarge => Refusal::TooLarge,
             Kind::BadRequest
             | Kind::NotJson
+            | Kind::Unauthorized
             | Kind::Forbidden
             | Kind::NotFound
             | Kind::MethodNotAllowed
@@ -198,8 +204,24 @@ impl IntoResponse for Problem {
         let mut response = (self.kind.status(), Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Self::CONTENT_TYPE));
-        if self.kind == Kind::Unavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        match self.kind {
+            Kind::Unavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+            }
+            Kind::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Kind::BadRequest
+            | Kind::NotJson
+            | Kind::Forbidden
+            | Kind::NotFound
+            | Kind::MethodNotAllowed
+            | Kind::Timeout
+            | Kind::Conflict
+            | Kind::TooLarge
+            | Kind::UnsupportedMediaType
+            | Kind::InvalidField
+            | Kind::Internal => {}
         }
         response
     }

@@ -1,14 +1,15 @@
 //! `/v1/events`: publishing, one by one or in batches.
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use futures::future;
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::EventId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::auth::Object;
 use super::error::{Kind, Problem};
 use super::query::{Call, Namespace};
 use super::{Api, body};
@@ -42,13 +43,15 @@ pub(super) async fn publish(
     State(api): State<Api>,
     Call { namespace, .. }: Call,
     request: Request,
-) -> Result<(StatusCode, Json<Accepted>), Problem> {
+) -> Result<(StatusCode, Extension<Object>, Json<Accepted>), Problem> {
     let accepted = match body::read(request, api.max_event_bytes).await {
         Ok(event) => accept(&api, &namespace, &event).await,
         Err(problem) => Err(problem),
     };
     count(&api, &accepted);
-    accepted.map(|accepted| (StatusCode::ACCEPTED, Json(accepted)))
+    let accepted = accepted?;
+    let made = Object(accepted.id.to_string());
+    Ok((StatusCode::ACCEPTED, Extension(made), Json(accepted)))
 }
 
 /// The body of a batch. Each event is judged by itself.

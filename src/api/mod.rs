@@ -3,8 +3,8 @@
 //! One file per resource. Every answer that is not 2xx is an `application/problem+json`
 //! ([`error::Problem`]), whoever makes it: a handler, the router or a layer.
 //!
-//! There is no authentication yet, so it listens on loopback unless told otherwise, and refuses
-//! what a web page of another origin sends from a browser on the same machine.
+//! What can be called is a table, [`routes`], that says of each call what it takes to be allowed;
+//! [`auth`] sees to it before a handler does.
 
 pub mod auth;
 mod body;
@@ -16,6 +16,7 @@ mod health;
 mod query;
 mod route;
 pub mod server;
+pub mod tls;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -62,7 +63,11 @@ pub struct Api {
 impl Api {
     /// Serves all routes.
     pub fn router(self) -> Router {
-        layers(route::router(routes(), self))
+        let local = matches!(self.gate, Gate::Local);
+        let routes = route::router(routes(), self);
+        // Tokens are not sent by themselves. Where there are none, a page of another origin could
+        // have the browser of this machine call.
+        layers(if local { routes.layer(CsrfLayer::new()) } else { routes })
     }
 
     /// Whether events are taken, or why not.
@@ -113,10 +118,7 @@ pub fn routes() -> Vec<Route> {
 
 /// What is around all routes, and explains what no handler answers.
 fn layers(routes: Router) -> Router {
-    routes
-        .layer(CsrfLayer::new())
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(explain))
+    routes.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(explain))
 }
 
 /// Turns plain errors of the router and of layers into problems; their headers (`Allow`) stay.

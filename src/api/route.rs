@@ -1,5 +1,7 @@
 //! The ways into the API.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
@@ -76,13 +78,13 @@ impl Route {
     /// The handler behind what guards it.
     fn guarded(self, api: &Api) -> MethodRouter<Api> {
         let Self { method: _, path, access, timeout, handler } = self;
-        let guarded = Guard { gate: api.gate.clone(), access, path };
-        let handler = handler.route_layer(middleware::from_fn_with_state(guarded, guard));
-        match timeout {
+        let handler = match timeout {
             Timeout::Usual => handler
                 .route_layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT)),
             Timeout::Own => handler,
-        }
+        };
+        let guarding = Guard { gate: api.gate.clone(), metrics: Arc::clone(&api.metrics), access, path };
+        handler.route_layer(middleware::from_fn_with_state(guarding, guard))
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use crate::api::auth::Gate;
+use crate::api::tls::{self, CertificateFiles, Security};
 use crate::api::webhooks::catalog::Catalog;
 use crate::api::{Api, server};
 use crate::clock::Clock;
@@ -47,18 +48,28 @@ pub(super) struct Core {
     closing: CancellationToken,
 }
 
+/// Where the API is, and who may call it.
+#[derive(Debug)]
+pub(super) struct Front {
+    pub(super) listen: SocketAddr,
+    pub(super) gate: Gate,
+}
+
 impl Core {
     /// Opens the database in `data`, and begins to deliver and to serve the API. Events are taken
     /// as soon as the driver is told that all webhooks are known. Receivers may be in `private`
     /// ranges, unless the settings say otherwise.
     pub(super) async fn start(
         settings: &config::Service,
+        front: Front,
         data: PathBuf,
         private: &[IpNet],
         catalog: Arc<dyn Catalog>,
     ) -> Result<Self, Error> {
         let limits = settings.limits;
-        let (listener, address) = listen(settings.listen).await?;
+        let Front { listen: address, gate } = front;
+        let (certificate, security) = security(settings).await?.unzip();
+        let (listener, address) = listen(address, &gate, security.is_some()).await?;
         let clock = Clock::system();
         let metrics = Arc::new(Metrics::new());
         let retention = Retention { age: limits.retention_age(), max_bytes: limits.retention_bytes };
@@ -90,11 +101,15 @@ impl Core {
             closing: CancellationToken::new(),
         };
         let stopping = core.stopping.clone();
-        let gate = Gate::Open;
         let api = Api { delivery, store, gate, catalog, metrics, max_event_bytes, stopping };
         core.work(|shutdown| async { Ok(driver.run(shutdown).await?) });
-        core.observe(|shutdown| server::serve(listener, api.router(), shutdown, API_GRACE));
-        core.announce(address);
+        let scheme = if security.is_some() { "https" } else { "http" };
+        let server = server::Options { listener, security, router: api.router(), grace: API_GRACE };
+        core.observe(|shutdown| server::serve(server, shutdown));
+        if let Some(certificate) = certificate {
+            core.observe(|shutdown| certificate.run(shutdown));
+        }
+        core.announce(format!("{scheme}://{address}"));
         Ok(core)
     }
 
@@ -116,12 +131,12 @@ impl Core {
     }
 
     /// Says where the API is, as soon as it takes events.
-    fn announce(&mut self, address: SocketAddr) {
+    fn announce(&mut self, url: String) {
         let delivery = self.delivery.clone();
         self.observe(|shutdown| async move {
             let ready = shutdown.run_until_cancelled(delivery.ready()).await;
             if ready.is_some() {
-                screen::print(&format!("listening on http://{address}"));
+                screen::print(&format!("listening on {url}"));
             }
         });
     }
@@ -156,14 +171,23 @@ impl Core {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+/// What TLS sessions are made with, and what follows it.
+async fn security(settings: &config::Service) -> Result<Option<(CertificateFiles, Security)>, Error> {
+    match (&settings.tls_cert, &settings.tls_key) {
+        (Some(certificate), Some(key)) => Ok(Some(tls::open(certificate.clone(), key.clone()).await?)),
+        // The command line takes both or none.
+        _ => Ok(None),
+    }
+}
+
+async fn listen(address: SocketAddr, gate: &Gate, secure: bool) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |source| Error::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    if bound.ip().is_loopback() {
-        tracing::info!(%bound, "the API has no authentication, and listens on loopback only");
-    } else {
-        tracing::warn!(%bound, "the API has no authentication, and listens beyond loopback: whoever reaches it can publish");
+    if matches!(gate, Gate::Local) {
+        tracing::info!(%bound, "the API asks for no token, and is for this machine only");
+    } else if !secure && !bound.ip().is_loopback() {
+        tracing::warn!(%bound, "tokens reach the API in the clear: serve TLS with --tls-cert and --tls-key, or have a mesh do so");
     }
     Ok((listener, bound))
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use tracing_subscriber::util::TryInitError;
 
 use crate::transport::http;
-use crate::{standalone, store};
+use crate::{reload, standalone, store};
 
 /// Why the process ends where it should not. The message is one line for who started it.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,9 @@ pub enum Error {
     /// No requests can be sent.
     #[error(transparent)]
     Transport(#[from] http::Error),
+    /// The tokens or the certificate of the API cannot be used.
+    #[error(transparent)]
+    Files(#[from] reload::Error),
     /// The folder of manifests cannot be used.
     #[error(transparent)]
     Standalone(#[from] standalone::Error),

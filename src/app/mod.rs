@@ -22,8 +22,9 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tempfile::TempDir;
 
-use self::core::Core;
+use self::core::{Core, Front};
 pub use self::error::Error;
+use crate::api::auth::{Gate, Reviews, TokenFile, Tokens};
 use crate::controller::catalog::Objects;
 use crate::projector::Writer;
 use crate::standalone::{Folder, Options, Standalone, screen};
@@ -33,6 +34,8 @@ use crate::{config, standalone, telemetry};
 pub fn operator(settings: config::Operator) -> Result<(), Error> {
     let config::Operator {
         service,
+        listen,
+        audience,
         data,
         namespace,
         status_writes_per_second,
@@ -44,7 +47,8 @@ pub fn operator(settings: config::Operator) -> Result<(), Error> {
     run(async move {
         let client = cluster::client().await?;
         let objects = Arc::new(Objects::new(client.clone(), namespace.iter().cloned()));
-        let mut core = Core::start(&service, data, &[], objects).await?;
+        let gate = Gate::Cluster(Arc::new(Reviews::new(client.clone(), audience)));
+        let mut core = Core::start(&service, Front { listen, gate }, data, &[], objects).await?;
         let writer = Writer::new(client.clone(), status_writes_per_second, Arc::clone(&core.metrics));
         cluster::attach(&mut core, client, namespace, writer, delivery_objects as usize);
         core.run().await
@@ -58,7 +62,12 @@ pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
         let folder = Folder::open(&settings.manifests)?;
         let (data, _temporary) = database(settings.data)?;
         let (shelving, shelf) = standalone::shelf();
-        let mut core = Core::start(&settings.service, data, &loopback(), Arc::new(shelf)).await?;
+        let (tokens, gate) = gate(settings.token_file).await?;
+        let front = Front { listen: settings.listen, gate };
+        let mut core = Core::start(&settings.service, front, data, &loopback(), Arc::new(shelf)).await?;
+        if let Some(tokens) = tokens {
+            core.observe(|shutdown| tokens.run(shutdown));
+        }
         if settings.service.egress_allow.is_empty() {
             screen::note(
                 "receivers on loopback are allowed here; --egress-allow none refuses them, as in a cluster",
@@ -92,6 +101,13 @@ fn run(main: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     // What still runs was given up on.
     runtime.shutdown_background();
     done
+}
+
+/// Who lets callers in, and what follows their tokens.
+async fn gate(tokens: Option<PathBuf>) -> Result<(Option<TokenFile>, Gate), Error> {
+    let Some(path) = tokens else { return Ok((None, Gate::Local)) };
+    let (file, tokens) = Tokens::open(path).await?;
+    Ok((Some(file), Gate::Tokens(tokens)))
 }
 
 /// The folder of the database, and what removes it at the end if it is a temporary one.

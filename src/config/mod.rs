@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hookwright_engine::event;
 use ipnet::IpNet;
@@ -34,9 +35,16 @@ pub enum Config {
 /// Settings of the operator.
 #[derive(Debug, Args)]
 pub struct Operator {
+    /// Address of the API
+    #[arg(long, env = "HOOKWRIGHT_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8787")]
+    pub listen: SocketAddr,
     /// What both ways of running share.
     #[command(flatten)]
     pub service: Service,
+    /// Audience that tokens of callers must have been issued for; repeat for several
+    #[arg(long, env = "HOOKWRIGHT_AUDIENCE", value_name = "AUDIENCE", value_delimiter = ',')]
+    #[arg(default_value = "hookwright.dev", value_parser = NonEmptyStringValueParser::new())]
+    pub audience: Vec<String>,
     /// Folder of the database
     #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = "/var/lib/hookwright")]
     pub data: PathBuf,
@@ -65,9 +73,16 @@ pub struct Standalone {
     /// Folder of manifests (YAML or JSON); changes are followed
     #[arg(value_name = "DIR")]
     pub manifests: PathBuf,
+    /// Address of the API; beyond loopback only with a token file
+    #[arg(long, env = "HOOKWRIGHT_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    pub listen: SocketAddr,
     /// What both ways of running share.
     #[command(flatten)]
     pub service: Service,
+    /// File with the tokens of callers, one 'name: token' a line; changes are followed
+    /// [default: none, and whoever is on this machine may call]
+    #[arg(long, env = "HOOKWRIGHT_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Folder of the database [default: a temporary one, gone at exit]
     #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -85,9 +100,12 @@ pub struct Service {
     /// Configuration file (YAML); each key is a flag without its dashes
     #[arg(long, env = "HOOKWRIGHT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Address of the API, which has no authentication yet
-    #[arg(long, env = "HOOKWRIGHT_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8787")]
-    pub listen: SocketAddr,
+    /// Certificate chain of the API (PEM), with --tls-key; changes are followed [default: no TLS]
+    #[arg(long, env = "HOOKWRIGHT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, env = "HOOKWRIGHT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Private range that receivers may be in, as a CIDR, or none; repeat for several
     /// [default: none, and loopback in standalone mode]
     #[arg(long, env = "HOOKWRIGHT_EGRESS_ALLOW", value_name = "CIDR", value_delimiter = ',')]
@@ -200,6 +218,12 @@ pub enum ConfigError {
         /// What is wrong in it.
         detail: String,
     },
+    /// Everybody could call.
+    #[error(
+        "refused to listen on {0} without tokens, as whoever reaches it could do everything: name a \
+         --token-file, or listen on loopback, as on 127.0.0.1:8787"
+    )]
+    Exposed(SocketAddr),
 }
 
 /// Webhooks as Kubernetes objects: signed, retried, durable delivery
@@ -230,7 +254,15 @@ impl Config {
                 // The command line alone was right.
                 .map_err(|error| wrong(file::first_line(&error)))?;
         }
-        Ok(CommandLine::from_arg_matches(&matches)?.config)
+        let CommandLine { config } = CommandLine::from_arg_matches(&matches)?;
+        match &config {
+            Self::Standalone(settings)
+                if settings.token_file.is_none() && !settings.listen.ip().is_loopback() =>
+            {
+                Err(ConfigError::Exposed(settings.listen))
+            }
+            Self::Operator(_) | Self::Standalone(_) | Self::Crds | Self::Version => Ok(config),
+        }
     }
 }
 

@@ -22,7 +22,8 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 #[test]
 fn the_operator_has_safe_defaults() {
     let operator = operator(&[]);
-    assert!(operator.service.listen.ip().is_loopback());
+    assert_eq!(operator.listen, "0.0.0.0:8787".parse().unwrap());
+    assert_eq!(operator.audience, ["hookwright.dev"]);
     assert_eq!(operator.service.egress_allow(&[]), []);
     assert_eq!(operator.service.limits.max_event_bytes, 256 * 1024);
     assert_eq!(operator.service.limits.retention_age(), Duration::from_hours(7 * 24));
@@ -34,7 +35,7 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
     let file = file("listen: 127.0.0.1:1\nmax-in-flight: 7\nnamespace: [a, b]\nlog-level: debug\n");
     let path = file.path().to_str().unwrap();
     let operator = operator(&["--config", path, "--listen", "127.0.0.1:2", "--namespace", "c"]);
-    assert_eq!(operator.service.listen.port(), 2);
+    assert_eq!(operator.listen.port(), 2);
     assert_eq!(operator.namespace, ["c"]);
     assert_eq!(operator.service.limits.max_in_flight, 7);
     assert_eq!(operator.service.limits.retention_bytes, 4 << 30);
@@ -54,7 +55,7 @@ fn every_flag_is_in_the_environment_under_its_own_name() {
 #[test]
 fn what_is_wrong_in_the_file_is_named_together_with_the_file() {
     for (text, says) in [
-        ("listn: 127.0.0.1:1", "unknown key 'listn'; known are listen, egress-allow, max-event-bytes"),
+        ("listn: 127.0.0.1:1", "unknown key 'listn'; known are listen, tls-cert, tls-key, egress-allow"),
         ("config: other.yaml", "unknown key 'config'"),
         ("listen: nowhere", "invalid value 'nowhere' for '--listen <ADDR>'"),
         ("listen: {port: 1}", "listen must be a value or a list of values"),
@@ -87,6 +88,33 @@ fn egress_ranges_replace_the_default_and_none_empties_it() {
 }
 
 #[test]
+fn standalone_mode_is_open_on_loopback_only() {
+    for (listen, tokens, starts) in [
+        ("127.0.0.1:0", None, true),
+        ("[::1]:0", None, true),
+        ("0.0.0.0:0", None, false),
+        ("10.0.0.1:0", None, false),
+        ("[::]:0", None, false),
+        ("0.0.0.0:0", Some("/tokens"), true),
+    ] {
+        let tokens = tokens.map(|file| ["--token-file", file]);
+        let arguments =
+            ["standalone", "dir", "--listen", listen].into_iter().chain(tokens.into_iter().flatten());
+        let config = read(&arguments.collect::<Vec<_>>());
+        match config {
+            Ok(Config::Standalone(settings)) => assert!(starts && settings.listen.to_string() == listen),
+            Err(error @ ConfigError::Exposed(_)) => {
+                assert!(!starts && error.to_string().contains("name a --token-file, or listen on loopback"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(
+        matches!(read(&["standalone", "dir"]), Ok(Config::Standalone(it)) if it.listen.ip().is_loopback())
+    );
+}
+
+#[test]
 fn wrong_usage_is_refused() {
     for wrong in [
         &["operator", "--wat"] as &[_],
@@ -95,6 +123,10 @@ fn wrong_usage_is_refused() {
         &["operator", "--max-in-flight", "0"],
         &["operator", "--egress-allow", "10.0.0.1/99"],
         &["standalone", "dir", "--namespace", "a"],
+        &["operator", "--tls-cert", "a.pem"],
+        &["operator", "--tls-key", "a.pem"],
+        &["operator", "--audience", ""],
+        &["operator", "--token-file", "a"],
         &["wat"],
     ] {
         assert!(matches!(read(wrong), Err(ConfigError::Usage(error)) if error.exit_code() == 2), "{wrong:?}");

@@ -23,6 +23,21 @@ impl Refusal {
     pub(super) const ALL: [Self; 4] = [Self::Invalid, Self::TooLarge, Self::Conflict, Self::Unavailable];
 }
 
+/// Why a call of the API was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallRefusal {
+    /// Nobody knows who calls.
+    Unauthorized,
+    /// They may not do that.
+    Forbidden,
+    /// Neither could be found out.
+    Unavailable,
+}
+
+impl CallRefusal {
+    pub(super) const ALL: [Self; 3] = [Self::Unauthorized, Self::Forbidden, Self::Unavailable];
+}
+
 /// The kinds of object whose status is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusObject {
@@ -98,6 +113,17 @@ impl From<filter::Failure> for ByReason {
 impl From<&Outcome> for ByReason {
     fn from(outcome: &Outcome) -> Self {
         Self { reason: outcome.reason() }
+    }
+}
+
+impl From<CallRefusal> for ByReason {
+    fn from(refusal: CallRefusal) -> Self {
+        let reason = match refusal {
+            CallRefusal::Unauthorized => "Unauthorized",
+            CallRefusal::Forbidden => "Forbidden",
+            CallRefusal::Unavailable => "Unavailable",
+        };
+        Self { reason }
     }
 }
 

@@ -23,7 +23,7 @@ use prometheus_client::registry::Registry;
 
 use crate::store::Stats;
 use labels::{ByObject, ByReason, ByState, End};
-pub use labels::{Refusal, StatusObject};
+pub use labels::{CallRefusal, Refusal, StatusObject};
 pub use recent::Glance;
 use recent::Recent;
 use store::StoreStats;
@@ -40,6 +40,7 @@ pub struct Metrics {
     events_accepted: Counter,
     events_repeated: Counter,
     events_refused: Family<ByReason, Counter>,
+    calls_refused: Family<ByReason, Counter>,
     filter_failures: Family<ByReason, Counter>,
     deliveries_created: Counter,
     deliveries_ended: Family<ByState, Counter>,
@@ -64,6 +65,7 @@ impl Metrics {
             events_accepted: Counter::default(),
             events_repeated: Counter::default(),
             events_refused: Family::default(),
+            calls_refused: Family::default(),
             filter_failures: Family::default(),
             deliveries_created: Counter::default(),
             deliveries_ended: Family::default(),
@@ -97,6 +99,11 @@ impl Metrics {
     /// An event was not accepted.
     pub fn event_refused(&self, refusal: Refusal) {
         self.events_refused.get_or_create(&ByReason::from(refusal)).inc();
+    }
+
+    /// A call of the API was not let in.
+    pub fn call_refused(&self, refusal: CallRefusal) {
+        self.calls_refused.get_or_create(&ByReason::from(refusal)).inc();
     }
 
     /// The filter of a webhook failed on an event, which therefore is not sent to it.
@@ -176,6 +183,9 @@ impl Metrics {
         for reason in ByReason::refusals() {
             drop(self.events_refused.get_or_create(&reason));
         }
+        for refusal in CallRefusal::ALL {
+            drop(self.calls_refused.get_or_create(&refusal.into()));
+        }
         for failure in filter::Failure::ALL {
             drop(self.filter_failures.get_or_create(&failure.into()));
         }
@@ -200,6 +210,7 @@ impl Metrics {
             events_accepted,
             events_repeated,
             events_refused,
+            calls_refused,
             filter_failures,
             deliveries_created,
             deliveries_ended,
@@ -217,6 +228,7 @@ impl Metrics {
         registry.register("events_accepted", "Events made durable", events_accepted.clone());
         registry.register("events_repeated", "Events published again", events_repeated.clone());
         registry.register("events_refused", "Events not accepted", events_refused.clone());
+        registry.register("calls_refused", "Calls of the API that were not let in", calls_refused.clone());
         registry.register(
             "filter_failures",
             "Filters that failed on an event, which was not sent",
@@ -291,6 +303,9 @@ mod tests {
         metrics.attempt_ends(&Outcome::Responded { status: 503, retry_after: None }, Duration::ZERO);
         for refusal in Refusal::ALL {
             metrics.event_refused(refusal);
+        }
+        for refusal in CallRefusal::ALL {
+            metrics.call_refused(refusal);
         }
         metrics.delivery_moves(State::Delivered);
         let after = metrics.page(Stats::default()).unwrap();

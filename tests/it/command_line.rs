@@ -75,6 +75,17 @@ fn a_folder_that_cannot_be_used_is_named() {
     assert_fails(&["standalone", path, "--listen", &address], 1, &format!("failed to listen on {address}: "));
 }
 
+#[test]
+fn nothing_is_served_that_everybody_could_call_or_with_files_that_make_no_sense() {
+    let folder = Folder::temporary().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let public = ["standalone", path, "--listen", "0.0.0.0:0"];
+    assert_fails(&public, 2, "refused to listen on 0.0.0.0:0 without tokens");
+    assert_fails(&[&public[..], &["--token-file", "/nowhere"]].concat(), 1, "failed to read /nowhere: ");
+    let tls = ["standalone", path, "--listen", "127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/else"];
+    assert_fails(&tls, 1, "failed to read /nowhere: ");
+}
+
 #[tokio::test]
 async fn a_database_is_used_by_one_process_at_a_time() {
     let standalone = Standalone::start(&[], &[]).await;

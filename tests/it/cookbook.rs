@@ -37,7 +37,7 @@ async fn the_operator_does_what_the_examples_show() {
     // The one that calls without a namespace are about.
     let ns = cluster.existing_namespace("default");
     let operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
-    let service = Service::new(operator.url(), "YOUR_TOKEN");
+    let service = Service::new(operator.url(), &cluster.token().await);
     let made = examples(&service).await;
 
     let object = format!("whk/{}", made["name"].as_str().unwrap());

@@ -49,7 +49,7 @@ async fn what_failed_goes_to_the_named_webhook_once_and_no_further() {
     let event = |id: &str| json!({ "id": id, "type": "custom.sale", "data": { "n": 1 } });
     operator.publish(&ns, &event("evt_1")).await;
     delivery(&operator, &ns, "orders", "Failed").await;
-    let page = reqwest::get(format!("{}/metrics", operator.url())).await.unwrap().text().await.unwrap();
+    let page = operator.metrics().await;
     assert!(page.contains("hookwright_dead_letters_missed_total 1\n"), "{page}");
 
     // It subscribes to nothing of the kind, and names the other one in turn.

@@ -56,7 +56,7 @@ async fn days_of_nothing_but_failure_hold_a_webhook_until_it_changes_and_lose_no
     })
     .await;
     assert!(note.starts_with("no delivery has succeeded since "), "{note}");
-    let page = reqwest::get(format!("{}/metrics", operator.url())).await.unwrap().text().await.unwrap();
+    let page = operator.metrics().await;
     assert!(page.contains("hookwright_webhooks_held_total{reason=\"Failing\"} 1\n"), "{page}");
     let shown = operator.get(&ns, "/v1/webhooks").await["data"][0].clone();
     assert_eq!((&shown["active"], &shown["held"]["reason"]), (&json!(true), &json!("Failing")), "{shown}");

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "the test runner shows it for tests that fail")]
 
+mod access;
 mod bad_input;
 mod command_line;
 mod control_plane;
@@ -24,6 +25,7 @@ mod publishing;
 mod readme;
 mod restarts;
 mod standalone;
+mod standalone_callers;
 mod standalone_webhooks;
 mod support;
 mod tidy;

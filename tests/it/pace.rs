@@ -50,7 +50,7 @@ async fn a_receiver_that_always_fails_is_left_alone_until_a_probe_arrives() {
         assert_eq!(operator.publish(&ns, &event).await.0, StatusCode::ACCEPTED);
     }
     until(&ns, "EndpointHealthy", "CircuitOpen").await;
-    let page = reqwest::get(format!("{}/metrics", operator.url())).await.unwrap().text().await.unwrap();
+    let page = operator.metrics().await;
     assert!(page.contains("hookwright_circuits_open 1\n"), "{page}");
     let sent = receiver.received().len();
 

@@ -58,9 +58,12 @@ async fn every_command_for_a_cluster_works_as_shown() {
     let explained = cluster.shell(&ns, "kubectl explain webhook.spec --recursive").await.success();
     assert!(explained.contains("secretRef"), "{explained}");
 
-    let curl = blocks("sh").into_iter().find(|block| block.starts_with("curl")).unwrap();
-    let curl =
-        curl.replace("http://127.0.0.1:8787", operator.url()).replace("=shop", &format!("={}", ns.name()));
+    let publish = blocks("sh").into_iter().find(|block| block.contains("curl")).unwrap();
+    let (apply, curl) = publish.split_once('\n').unwrap();
+    let file = apply.strip_prefix("kubectl apply -f ").unwrap();
+    let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/").to_owned() + file).unwrap();
+    ns.apply(&file.replace("namespace: default", &format!("namespace: {}", ns.name()))).await;
+    let curl = curl.replace("http://127.0.0.1:8787", operator.url());
     let answer = cluster.shell(&ns, &format!("{} --silent --show-error", curl.trim())).await.success();
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["deliveries"].as_array().unwrap().len(), 1, "{answer}");

@@ -1,6 +1,8 @@
 //! What survives an operator that ends, in order or not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -50,7 +52,8 @@ async fn nothing_acknowledged_is_lost_however_often_the_operator_is_killed_under
 
     let mut acknowledged = BTreeSet::new();
     for round in 0..ROUNDS {
-        let load = Load { url: operator.url().to_owned(), namespace: ns.name().to_owned(), round };
+        let (url, client) = (operator.url().to_owned(), operator.client().clone());
+        let load = Load { url, client, namespace: ns.name().to_owned(), round };
         // Killed after a number of acknowledgements that differs by round, in the middle of more.
         acknowledged.extend(
             load.until_killed(30 + 17 * (round % 7), async || {
@@ -76,6 +79,7 @@ async fn nothing_acknowledged_is_lost_however_often_the_operator_is_killed_under
 /// Producers that publish as fast as they can.
 struct Load {
     url: String,
+    client: reqwest::Client,
     namespace: String,
     round: usize,
 }
@@ -87,11 +91,11 @@ impl Load {
         let (acknowledge, mut acknowledged) = tokio::sync::mpsc::unbounded_channel();
         let producers = (0..PRODUCERS).map(|producer| {
             let acknowledge = acknowledge.clone();
-            let Self { url, namespace, round } = &self;
+            let Self { url, client, namespace, round } = &self;
+            let client = client.clone();
             let url = format!("{url}/v1/events?namespace={namespace}");
             let prefix = format!("evt_{round}_{producer}");
             tokio::spawn(async move {
-                let client = reqwest::Client::new();
                 for n in 0.. {
                     let id = format!("{prefix}_{n}");
                     let event = json!({ "id": &id, "type": "a.b", "data": { "padding": "x".repeat(500) } });
@@ -123,24 +127,45 @@ impl Load {
 #[tokio::test]
 async fn deliveries_go_on_while_the_api_server_is_away_and_the_status_catches_up() {
     let mut cluster = Cluster::start_private().await;
-    let receiver = Receiver::start().await;
+    let away = Arc::new(AtomicBool::new(false));
+    let taken = Arc::new(AtomicUsize::new(0));
+    let (begun, counted) = (Arc::clone(&away), Arc::clone(&taken));
+    let answer = move |_, _: &_| {
+        if !begun.load(Ordering::SeqCst) {
+            return StatusCode::BAD_GATEWAY;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        StatusCode::OK
+    };
+    let receiver = Receiver::answering(answer).await;
     let operator;
     let name;
     {
         let ns = cluster.namespace("outage").await;
         operator = Operator::start(&cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
-        ns.apply(&webhook("orders", &receiver, json!({}))).await;
+        let patient = json!({
+            "retry": { "intervalsSeconds": [1], "maxAttempts": 50, "backoffRatePercent": 100 },
+            "circuitBreaker": { "enabled": false },
+        });
+        ns.apply(&webhook("orders", &receiver, patient)).await;
         ns.kubectl(&["wait", "whk/orders", "--for=condition=Ready", "--timeout=60s"]).await.success();
+        for n in 0..10 {
+            let event = json!({ "id": format!("evt_{n}"), "type": "a.b", "data": {} });
+            assert_eq!(operator.publish(&ns, &event).await.0, StatusCode::ACCEPTED);
+        }
         name = ns.name().to_owned();
     }
+    let unknown = cluster.token().await;
     cluster.stop_apiserver().await;
-    let ns = cluster.existing_namespace(&name);
-    for n in 0..10 {
-        let event = json!({ "id": format!("evt_{n}"), "type": "a.b", "data": {} });
-        assert_eq!(operator.publish(&ns, &event).await.0, StatusCode::ACCEPTED);
-    }
-    receiver.requests(10).await;
-    drop(ns);
+    let stranger = support::client(&unknown).post(format!("{}/v1/events", operator.url()));
+    let answer = stranger.json(&json!({ "type": "a.b", "data": {} })).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "who could not be asked about was let in");
+    away.store(true, Ordering::SeqCst);
+    support::eventually("all deliveries", async || {
+        let taken = taken.load(Ordering::SeqCst);
+        if taken == 10 { Ok(()) } else { Err(taken) }
+    })
+    .await;
     cluster.start_apiserver().await;
     let ns = cluster.existing_namespace(&name);
     support::eventually("the status to catch up", async || {

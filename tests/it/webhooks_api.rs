@@ -156,16 +156,16 @@ async fn webhooks_are_listed_page_by_page() {
     let names = |page: &Value| -> Vec<String> {
         page["data"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
     };
-    let first: Value = reqwest::get(url("&limit=2")).await.unwrap().json().await.unwrap();
+    let get = async |query: &str| operator.client().get(url(query)).send().await.unwrap();
+    let first: Value = get("&limit=2").await.json().await.unwrap();
     assert_eq!(names(&first), ["a", "b"]);
     assert_eq!(first["data"][0]["events"], json!(["resource.*"]));
     let cursor = first["next_cursor"].as_str().unwrap();
-    let last = reqwest::get(url(&format!("&limit=2&cursor={cursor}"))).await.unwrap();
-    let last: Value = last.json().await.unwrap();
+    let last: Value = get(&format!("&limit=2&cursor={cursor}")).await.json().await.unwrap();
     assert_eq!(names(&last), ["c"]);
     assert!(last.get("next_cursor").is_none());
     for query in ["&limit=0", "&limit=501", "&cursor=%00", "&offset=1"] {
-        let answer = reqwest::get(url(query)).await.unwrap();
+        let answer = get(query).await;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{query}");
     }
 }

@@ -1,5 +1,9 @@
 //! What callers need to be allowed, in the words of Kubernetes RBAC.
 
+use std::fmt;
+
+use crate::api::query::Namespace;
+
 /// What a route asks of its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -64,6 +68,30 @@ impl Resource {
             Self::Webhooks => "webhooks",
             Self::WebhookDeliveries => "webhookdeliveries",
             Self::WebhookEvents => "webhookevents",
+        }
+    }
+}
+
+/// What a caller wants to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// To be known, and nothing else.
+    Nothing,
+    /// This, with the resources of a namespace.
+    Namespaced(Verb, Resource, Namespace),
+    /// To get a path.
+    Path(&'static str),
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("call"),
+            Self::Namespaced(verb, resource, namespace) => {
+                let (verb, resource, group) = (verb.as_str(), resource.as_str(), Resource::GROUP);
+                write!(f, "{verb} {resource}.{group} in the namespace {}", namespace.as_str())
+            }
+            Self::Path(path) => write!(f, "get the path {path}"),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Who calls.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 /// The prefix of the names that Kubernetes gives to service accounts.
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 
@@ -8,13 +11,19 @@ const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 pub struct Caller {
     /// The name: of a user, of a service account, or of a line of the token file.
     pub user: String,
+    /// What tells users of the same name apart.
+    pub uid: String,
+    /// The groups they are in.
+    pub groups: Vec<String>,
+    /// What else is known of them.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 impl Caller {
-    /// Somebody on this machine.
+    /// Somebody of whom nothing but the name is known.
     #[must_use]
-    pub fn anybody() -> Self {
-        Self { user: "anybody".to_owned() }
+    pub fn named(user: impl Into<String>) -> Self {
+        Self { user: user.into(), ..Self::default() }
     }
 
     /// The namespace of a service account.
@@ -22,6 +31,13 @@ impl Caller {
     pub fn namespace(&self) -> Option<&str> {
         let (namespace, _) = self.user.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;
         Some(namespace)
+    }
+}
+
+/// The name, on one line whatever it holds.
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.user.escape_debug())
     }
 }
 
@@ -37,8 +53,12 @@ mod tests {
             ("system:node:shop:orders", None),
             ("alice", None),
         ] {
-            let caller = Caller { user: user.to_owned() };
-            assert_eq!(caller.namespace(), namespace, "{user}");
+            assert_eq!(Caller::named(user).namespace(), namespace, "{user}");
         }
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line_of_the_log() {
+        assert_eq!(Caller::named("eve\n2026 INFO alice").to_string(), "eve\\n2026 INFO alice");
     }
 }

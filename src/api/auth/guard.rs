@@ -1,18 +1,25 @@
 //! What every request passes before its handler sees it.
 
-use axum::extract::{Request, State};
+use std::sync::Arc;
+
+use axum::RequestPartsExt;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Access, Gate, Wish};
+use super::audit::{Object, Record};
+use super::{Access, Caller, Gate, Wish};
 use crate::api::error::{Kind, Problem};
 use crate::api::query::Namespace;
+use crate::metrics::{CallRefusal, Metrics};
 
 /// Guards one route.
 #[derive(Clone, Debug)]
 pub(in crate::api) struct Guard {
     pub(in crate::api) gate: Gate,
+    pub(in crate::api) metrics: Arc<Metrics>,
     pub(in crate::api) access: Access,
     pub(in crate::api) path: &'static str,
 }
@@ -33,40 +40,75 @@ impl Admitted {
 
 /// Lets a request through to its handler, or answers in its place.
 pub(in crate::api) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    match guard.admit(&mut parts).await {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(problem) => problem.into_response(),
+    if guard.access == Access::Anybody {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match guard.known(&parts).await {
+        Ok((caller, wish)) => guard.judged(caller, wish, Request::from_parts(parts, body), next).await,
+        Err(problem) => guard.refuse(problem),
     }
 }
 
 impl Guard {
-    async fn admit(&self, parts: &mut Parts) -> Result<(), Problem> {
-        if self.access == Access::Anybody {
-            return Ok(());
-        }
-        let caller = self.gate.caller();
+    /// Who calls, and for what.
+    async fn known(&self, parts: &Parts) -> Result<(Arc<Caller>, Wish), Problem> {
+        let caller = self.gate.caller(parts).await?;
         let wish = match self.access {
             Access::Anybody | Access::Known => Wish::Nothing,
             Access::Path => Wish::Path(self.path),
             Access::Namespaced(verb, resource) => {
-                let namespace = match Namespace::of(&parts.uri)? {
-                    Some(named) => named,
-                    None => home(caller.namespace())?,
-                };
+                let named = Namespace::of(&parts.uri)?;
+                let namespace = named.map_or_else(|| home(&caller), Ok)?;
                 Wish::Namespaced(verb, resource, namespace)
             }
         };
-        self.gate.allow(&caller, &wish).await?;
-        if let Wish::Namespaced(_, _, namespace) = wish {
-            parts.extensions.insert(Admitted { namespace });
+        Ok((caller, wish))
+    }
+
+    /// Lets through what the caller may do, and remembers what was changed.
+    async fn judged(&self, caller: Arc<Caller>, wish: Wish, request: Request, next: Next) -> Response {
+        let (mut parts, body) = request.into_parts();
+        let record = match parts.method {
+            Method::GET | Method::HEAD => None,
+            _ => {
+                let named = parts.extract::<RawPathParams>().await.ok();
+                let object = named.as_ref().and_then(|named| named.iter().next()).map(|(_, value)| value);
+                Some(Record::new(parts.method.clone(), self.path, Arc::clone(&caller), wish.clone(), object))
+            }
+        };
+        let response = match self.gate.allow(&caller, &wish).await {
+            Ok(()) => {
+                if let Wish::Namespaced(_, _, namespace) = wish {
+                    parts.extensions.insert(Admitted { namespace });
+                }
+                next.run(Request::from_parts(parts, body)).await
+            }
+            Err(problem) => self.refuse(problem),
+        };
+        if let Some(record) = record {
+            record.answered(response.status(), response.extensions().get::<Object>());
         }
-        Ok(())
+        response
+    }
+
+    fn refuse(&self, problem: Problem) -> Response {
+        let refusal = match problem.kind() {
+            Kind::Unauthorized => Some(CallRefusal::Unauthorized),
+            Kind::Forbidden => Some(CallRefusal::Forbidden),
+            Kind::Unavailable => Some(CallRefusal::Unavailable),
+            // What a guard says beside that is no judgement of the caller.
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            self.metrics.call_refused(refusal);
+        }
+        problem.into_response()
     }
 }
 
 /// Where calls of somebody act that do not say where.
-fn home(namespace: Option<&str>) -> Result<Namespace, Problem> {
-    let home = namespace.map_or(Ok(Namespace::default()), |name| name.to_owned().try_into());
+fn home(caller: &Caller) -> Result<Namespace, Problem> {
+    let home = caller.namespace().map_or(Ok(Namespace::default()), |name| name.to_owned().try_into());
     home.map_err(|error| Problem::new(Kind::Internal, error))
 }

@@ -3,6 +3,7 @@
 mod deliveries;
 mod events;
 mod problems;
+mod server;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl Bench {
             api: Api {
                 delivery,
                 store,
-                gate: Gate::Open,
+                gate: Gate::Local,
                 catalog: Arc::new(shelf().1),
                 metrics,
                 max_event_bytes: 1024,

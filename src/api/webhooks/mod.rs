@@ -13,9 +13,9 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use hookwright_engine::endpoint::{Endpoint, Target};
 use hookwright_engine::id::WebhookId;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use self::catalog::Error;
 use self::change::Change;
 use self::view::View;
+use super::auth::Object;
 use super::error::{Kind, Problem};
 use super::query::{Call, Limit, Namespace};
 use super::{Api, body};
@@ -49,7 +50,7 @@ pub(super) async fn create(
     State(api): State<Api>,
     Call { namespace, .. }: Call,
     request: Request,
-) -> Result<(StatusCode, Json<View>), Problem> {
+) -> Result<(StatusCode, Extension<Object>, Json<View>), Problem> {
     let change = Change::read(&body::read(request, MAX_BYTES).await?)?;
     let mut webhook = Webhook::new(&generated_name(), change.apply(None)?);
     webhook.metadata.namespace = Some(namespace.as_str().to_owned());
@@ -65,7 +66,8 @@ pub(super) async fn create(
     let id = identity(&created)?;
     api.follows(id, |known| known.is_some()).await;
     let secret = key.map(|key| key.expose_secret().to_owned());
-    Ok((StatusCode::CREATED, Json(View::new(id, &created, &Summary::default(), None)?.with_secret(secret))))
+    let view = View::new(id, &created, &Summary::default(), None)?.with_secret(secret);
+    Ok((StatusCode::CREATED, Extension(Object(id.to_string())), Json(view)))
 }
 
 /// Which webhooks to list.

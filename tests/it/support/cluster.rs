@@ -7,7 +7,10 @@ use std::{
 };
 
 use hookwright_testbed::{ControlPlane, Error};
-use k8s_openapi::api::core::v1;
+use k8s_openapi::api::{
+    core::v1::{self, ServiceAccount},
+    rbac::v1::{ClusterRoleBinding, RoleRef, Subject},
+};
 use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
@@ -15,6 +18,12 @@ use kube::{
 use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell, time::timeout};
 
 use super::{DEADLINE, Namespace};
+
+/// The service account that tests call the operator as.
+const TESTS: &str = "tests";
+
+/// What the operator wants tokens to be issued for.
+pub const AUDIENCE: &str = "hookwright.dev";
 
 static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
 
@@ -50,7 +59,47 @@ impl Cluster {
     async fn start() -> Result<Self, Error> {
         let plane = ControlPlane::start().await?;
         plane.apply_crds(&hookwright_testbed::project().join("crds")).await?;
-        Ok(Self { plane, namespaces: AtomicU32::new(0) })
+        let cluster = Self { plane, namespaces: AtomicU32::new(0) };
+        cluster.let_tests_call().await;
+        Ok(cluster)
+    }
+
+    /// Makes the service account that tests call the operator as: it may do everything.
+    async fn let_tests_call(&self) {
+        let metadata = ObjectMeta { name: Some(TESTS.to_owned()), ..ObjectMeta::default() };
+        let account = ServiceAccount { metadata, ..ServiceAccount::default() };
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await, "default");
+        accounts.create(&PostParams::default(), &account).await.unwrap();
+        self.bind(TESTS, "cluster-admin", "default", TESTS).await;
+    }
+
+    /// Gives a service account the rights of a `ClusterRole` in the whole cluster.
+    pub async fn bind(&self, name: &str, role: &str, namespace: &str, account: &str) {
+        let binding = ClusterRoleBinding {
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            role_ref: RoleRef {
+                api_group: "rbac.authorization.k8s.io".to_owned(),
+                kind: "ClusterRole".to_owned(),
+                name: role.to_owned(),
+            },
+            subjects: Some(vec![Subject {
+                kind: "ServiceAccount".to_owned(),
+                name: account.to_owned(),
+                namespace: Some(namespace.to_owned()),
+                ..Subject::default()
+            }]),
+        };
+        Api::all(self.client().await).create(&PostParams::default(), &binding).await.unwrap();
+    }
+
+    /// A token of somebody who may do everything, for calls of the operator.
+    pub async fn token(&self) -> String {
+        self.existing_namespace("default").token(TESTS, Some(AUDIENCE)).await
+    }
+
+    /// The file of the key that signs the tokens of service accounts.
+    pub fn token_signing_key(&self) -> PathBuf {
+        self.plane.folder().path().join("service-accounts.key")
     }
 
     /// A client that may do everything. It belongs to the runtime of its test, so each test makes its own.

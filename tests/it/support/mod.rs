@@ -13,13 +13,15 @@ mod cluster;
 mod namespace;
 mod operator;
 mod receiver;
+mod signer;
 mod standalone;
 mod webhook;
 
-pub use cluster::{Cluster, Output, cluster};
+pub use cluster::{AUDIENCE, Cluster, Output, cluster};
 pub use namespace::Namespace;
-pub use operator::Operator;
+pub use operator::{Operator, client};
 pub use receiver::{Receiver, Request, verify};
+pub use signer::Signer;
 pub use standalone::Standalone;
 pub use webhook::webhook;
 

@@ -73,9 +73,15 @@ impl<'a> Namespace<'a> {
             }]),
         })
         .await;
+        self.token(name, None).await
+    }
+
+    /// A token of a service account, for an audience or else for the API server.
+    pub async fn token(&self, account: &str, audience: Option<&str>) -> String {
         let accounts = self.api::<ServiceAccount>().await;
-        let request = TokenRequest::default();
-        let answer = accounts.create_token_request(name, &PostParams::default(), &request).await.unwrap();
+        let mut request = TokenRequest::default();
+        request.spec.audiences = audience.into_iter().map(str::to_owned).collect();
+        let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
         answer.status.unwrap().token
     }
 

@@ -1,12 +1,13 @@
 //! The operator as a process.
 
 use std::{
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus},
     sync::Arc,
 };
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hookwright_testbed::{Folder, Output, Process, Signal};
 
 use serde_json::Value;
@@ -17,27 +18,54 @@ use super::{Cluster, DEADLINE, Namespace};
 /// What the operator says once it serves requests; its address follows.
 const LISTENING: &str = "listening on ";
 
-/// A running operator that serves one namespace. Its log is shown when the test fails.
+/// A running operator that serves one namespace, called by somebody who may do everything. Its log is shown when the test fails.
 pub struct Operator {
     process: Process,
     folder: Arc<Folder>,
     command: Command,
     starts: u32,
     url: String,
+    client: reqwest::Client,
 }
 
 impl Operator {
     /// Starts it, with further arguments, and waits until it serves requests.
     pub async fn start(cluster: &Cluster, namespace: &Namespace<'_>, arguments: &[&str]) -> Self {
+        Self::start_with(cluster, &cluster.kubeconfig(), namespace, arguments).await
+    }
+
+    /// Starts it as the service account that has this token.
+    pub async fn start_as(
+        cluster: &Cluster,
+        namespace: &Namespace<'_>,
+        token: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let folder = Folder::temporary().unwrap();
+        let admin = fs::read_to_string(cluster.kubeconfig()).unwrap();
+        let (cluster_of_it, _) = admin.split_once("users:").unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        let text = format!("{cluster_of_it}users:\n  - name: admin\n    user: {{token: {token}}}\n");
+        fs::write(&kubeconfig, text).unwrap();
+        Self::start_with(cluster, &kubeconfig, namespace, arguments).await
+    }
+
+    async fn start_with(
+        cluster: &Cluster,
+        kubeconfig: &Path,
+        namespace: &Namespace<'_>,
+        arguments: &[&str],
+    ) -> Self {
         let folder = Folder::temporary().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
         command
             .args(["operator", "--listen", "127.0.0.1:0", "--namespace", namespace.name(), "--data"])
             .arg(folder.path().join("data"))
             .args(arguments)
-            .env("KUBECONFIG", cluster.kubeconfig());
+            .env("KUBECONFIG", kubeconfig);
         let (process, url) = start(&folder, &command, 1).await;
-        Self { process, folder, command, starts: 1, url }
+        let client = client(&cluster.token().await);
+        Self { process, folder, command, starts: 1, url, client }
     }
 
     /// The address of its API, such as `http://127.0.0.1:40123`. A new one after each start.
@@ -50,17 +78,28 @@ impl Operator {
         self.folder.path().join("data/hookwright.db")
     }
 
+    /// Calls it with a token of somebody who may do everything.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Its `/metrics` page.
+    pub async fn metrics(&self) -> String {
+        let answer = self.client.get(format!("{}/metrics", self.url)).send().await.unwrap();
+        answer.error_for_status().unwrap().text().await.unwrap()
+    }
+
     /// Publishes an event, and tells what the answer was.
     pub async fn publish(&self, namespace: &Namespace<'_>, event: &Value) -> (StatusCode, Value) {
         let url = format!("{}/v1/events?namespace={}", self.url, namespace.name());
-        let answer = reqwest::Client::new().post(url).json(event).send().await.unwrap();
+        let answer = self.client.post(url).json(event).send().await.unwrap();
         (answer.status(), answer.json().await.unwrap())
     }
 
     /// Reads from its API what must be there.
     pub async fn get(&self, namespace: &Namespace<'_>, path: &str) -> Value {
         let url = format!("{}{path}?namespace={}", self.url, namespace.name());
-        let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap();
+        let answer = self.client.get(url).send().await.unwrap().error_for_status().unwrap();
         answer.json().await.unwrap()
     }
 
@@ -73,7 +112,7 @@ impl Operator {
         body: Option<&Value>,
     ) -> (StatusCode, Value) {
         let url = format!("{}{path}?namespace={}", self.url, namespace.name());
-        let request = reqwest::Client::new().request(method, url);
+        let request = self.client.request(method, url);
         let request = body.map_or(request.try_clone().unwrap(), |body| request.json(body));
         let answer = request.send().await.unwrap();
         let status = answer.status();
@@ -121,6 +160,16 @@ impl Drop for Operator {
             eprintln!("the operator logged:\n{}", self.log());
         }
     }
+}
+
+/// A client that presents a bearer token.
+pub fn client(token: &str) -> reqwest::Client {
+    // The client wants a provider of cryptography chosen; another test may have done so.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+    bearer.set_sensitive(true);
+    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+    reqwest::Client::builder().default_headers(headers).build().unwrap()
 }
 
 async fn start(folder: &Arc<Folder>, command: &Command, nth: u32) -> (Process, String) {

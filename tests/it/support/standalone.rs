@@ -34,11 +34,6 @@ impl Standalone {
         Self { process, folder, arguments, starts: 1 }
     }
 
-    /// The address of its API. A new one after each start.
-    pub fn url(&self) -> String {
-        url(&self.process.log()).unwrap()
-    }
-
     /// The folder of its manifests.
     pub fn manifests(&self) -> PathBuf {
         self.folder.path().join("manifests")
@@ -52,6 +47,11 @@ impl Standalone {
     /// Writes one of its manifests.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.manifests().join(name), text).unwrap();
+    }
+
+    /// The address of its API. A new one after each start.
+    pub fn url(&self) -> String {
+        url(&self.process.log()).unwrap()
     }
 
     /// Publishes an event and answers what is said to it.
