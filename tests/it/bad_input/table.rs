@@ -336,6 +336,10 @@ fn pace() -> Vec<Row> {
     vec![
         same("/concurrency/max_in_flight", json!(0)),
         same("/concurrency/max_in_flight", json!(1001)),
+        same("/concurrency/max_idle_connections", json!(-1)),
+        same("/concurrency/idle_timeout_seconds", json!(0)),
+        same("/concurrency/ordering", json!("Some")),
+        same("/concurrency/ordering", json!("per_key")),
         same("/rate_limit", json!({})),
         same("/rate_limit/requests", json!(0)),
         same("/rate_limit/requests", json!(100_001)),
