@@ -102,6 +102,11 @@ pub fn routes() -> Vec<Route> {
         // As a `WebhookDelivery` that somebody creates is sent, too.
         Route::post("/v1/webhooks/{id}/test", Namespaced(Create, WebhookDeliveries), webhooks::trial::send)
             .with_own_timeout(),
+        Route::post(
+            "/v1/webhooks/{id}/redrive",
+            Namespaced(Patch, WebhookDeliveries),
+            webhooks::redrive::send,
+        ),
         Route::get("/v1/webhooks/{id}/deliveries", Namespaced(List, WebhookDeliveries), deliveries::list),
         Route::get("/v1/webhooks/deliveries/{id}", Namespaced(Get, WebhookDeliveries), deliveries::show),
         Route::post(

@@ -84,7 +84,8 @@ impl Service {
         };
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance };
         let context = Arc::new(webhook::Context {
-            table: webhook::Table::new(watches.len(), engine),
+            table: webhook::Table::new(watches.len(), engine.clone()),
+            engine,
             recorder: Recorder::new(client.clone(), reporter),
             client,
             clock,

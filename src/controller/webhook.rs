@@ -1,4 +1,4 @@
-//! Reconciles `Webhook` objects: dereference → validate → plan → apply → status.
+//! Reconciles `Webhook` objects: dereference → validate → plan → apply → obey → status.
 //!
 //! Guarantees: an object that is invalid, unresolved or unreadable never stops the others; what
 //! the engine knows of a deleted object never comes back; a look that fails is repeated, later
@@ -9,6 +9,7 @@ mod dereference;
 mod inventory;
 mod keys;
 mod letters;
+mod obey;
 mod owned;
 mod plan;
 mod status;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
+use hookwright_engine::event::InvalidEvent;
 use hookwright_engine::id::WebhookId;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -37,6 +39,8 @@ use super::Watch;
 use crate::clock::Clock;
 use crate::crd::Webhook;
 use crate::metrics::Metrics;
+use crate::store::PublishError;
+use crate::{delivery, store};
 
 /// A webhook as the API server has it; one that cannot be read is known by its metadata.
 type Object = DeserializeGuard<Webhook>;
@@ -52,6 +56,7 @@ const MAX_BACKOFF: Duration = Duration::from_mins(5);
 pub(super) struct Context {
     pub(super) client: Client,
     pub(super) table: Table,
+    pub(super) engine: delivery::Handle,
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
@@ -72,6 +77,12 @@ pub(super) enum Error {
     Entropy(getrandom::Error),
     #[error("failed to generate a signing key: {0}")]
     Generate(hookwright_signature::InvalidSecret),
+    #[error("failed to retry what failed: {0}")]
+    Redrive(#[source] store::Error),
+    #[error("failed to make a test.ping: {0}")]
+    Ping(#[source] InvalidEvent),
+    #[error("failed to send a test.ping: {0}")]
+    Test(#[source] PublishError),
     #[error("failed to write the status: {0}")]
     Status(#[source] Box<kube::Error>),
 }
@@ -90,7 +101,9 @@ pub(super) async fn run(context: Arc<Context>, scope: Scope, watch: Watch, shutd
                 Ok(event) => {
                     let (look, naming) = observing.table.observe(scope, event);
                     // The controller that ends looks at nothing more.
-                    naming.into_iter().for_each(|other| drop(others.unbounded_send(other)));
+                    for other in naming {
+                        drop(others.unbounded_send(other));
+                    }
                     look.map(Ok)
                 }
                 Err(error) => Some(Err(error)),
@@ -142,8 +155,10 @@ async fn reconcile(
     let found = dereference::dereference(context, webhook, id).await?;
     let now = context.clock.now();
     let validated = validate::validate(webhook, id, &found, now);
-    let plan = plan::plan(webhook, found, validated, context.table.said(id), now);
+    let said = context.table.said(id).or_else(|| webhook.status.clone()).unwrap_or_default();
+    let plan = plan::plan(webhook, found, validated, &said, now);
     if apply::apply(context, id, &plan).await? {
+        obey::obey(context, object, id, &said).await?;
         status::publish(context, id, object, plan.report).await?;
     }
     Ok(plan.again.map_or_else(Action::await_change, Action::requeue))

@@ -82,6 +82,10 @@ pub enum Reason {
     CircuitOpen,
     /// Only of a Kubernetes Event: deliveries flow again.
     CircuitClosed,
+    /// Only of a Kubernetes Event: what failed is retried.
+    Redriven,
+    /// Only of a Kubernetes Event: a test is sent.
+    TestSent,
     /// Not `RecordsComplete`: the operator keeps no more objects.
     OverBudget,
     /// Succeeded is Unknown: waits for the first attempt.
@@ -126,6 +130,8 @@ impl Reason {
             Self::Failing => "Failing",
             Self::CircuitOpen => "CircuitOpen",
             Self::CircuitClosed => "CircuitClosed",
+            Self::Redriven => "Redriven",
+            Self::TestSent => "TestSent",
             Self::OverBudget => "OverBudget",
             Self::Pending => "Pending",
             Self::Sending => "Sending",

@@ -6,6 +6,7 @@
 //! the REST API and from clusters with an older schema. Reading is lenient about fields it does
 //! not know, so that an operator one version behind goes on.
 
+pub mod annotation;
 pub mod condition;
 pub mod endpoint;
 mod field;

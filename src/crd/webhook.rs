@@ -10,6 +10,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::annotation::MAX_REQUEST;
 use super::{rule, schema};
 
 mod dead_letter;
@@ -379,6 +380,16 @@ pub struct WebhookStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
     pub next_retry_time: Option<Time>,
+    /// The value of the annotation hookwright.dev/redrive-requested-at that was handled last: every
+    /// failed delivery was retried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_REQUEST))]
+    pub redrive_requested_at: Option<String>,
+    /// The value of the annotation hookwright.dev/test-requested-at that was handled last: a
+    /// test.ping was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_REQUEST))]
+    pub test_requested_at: Option<String>,
     /// `Ready`, `Accepted`, `ResolvedRefs`, `EndpointHealthy`; `Reconciling` or `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::conditions")]

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::annotation::MAX_REQUEST;
 use super::webhook::MAX_TTL_SECONDS;
 use super::{rule, schema};
 
@@ -17,8 +18,6 @@ use super::{rule, schema};
 pub const MAX_ATTEMPTS_SHOWN: usize = 5;
 /// How much of a response a status shows, in bytes.
 pub const MAX_RESPONSE_EXCERPT: usize = 256;
-/// A new value of this annotation on a delivery makes it due now, with a fresh retry budget.
-pub const RETRY_REQUESTED_AT: &str = "hookwright.dev/retry-requested-at";
 
 /// One event for one webhook.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -207,7 +206,7 @@ pub struct WebhookDeliveryStatus {
     pub dead_letter_of: Option<String>,
     /// The value of the annotation hookwright.dev/retry-requested-at that was handled last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = MAX_REQUEST))]
     pub retry_requested_at: Option<String>,
     /// `Succeeded`, `Ready`; `Reconciling` or `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,7 @@ use super::directory::{Directory, Subscribed};
 use super::screening::Screening;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{self, Delivery, Publish, PublishError, Receipt, Target};
+use crate::store::{self, Asked, Delivery, Publish, PublishError, Receipt, Selection, Target};
 
 /// Talks to the driver. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -204,6 +204,16 @@ impl Handle {
             }
         };
         self.shared.store.replay(of.id, Target { webhook, line }, origin).await
+    }
+
+    /// Retries what failed, see [`store::Handle::redrive`].
+    pub async fn redrive(
+        &self,
+        webhook: WebhookId,
+        selection: Selection,
+        asked: Option<Asked>,
+    ) -> Result<u64, store::Error> {
+        self.shared.store.redrive(webhook, selection, asked).await
     }
 
     /// What the filter of a webhook says to an event that is meant for it alone.

@@ -51,6 +51,35 @@ impl StatusObject {
     pub(super) const ALL: [Self; 2] = [Self::Webhook, Self::WebhookDelivery];
 }
 
+/// How somebody asks for something by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Through the REST API.
+    Api,
+    /// By an annotation of an object.
+    Annotation,
+}
+
+impl By {
+    pub(super) const ALL: [Self; 2] = [Self::Api, Self::Annotation];
+}
+
+/// `{by="…"}`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByWay {
+    by: &'static str,
+}
+
+impl From<By> for ByWay {
+    fn from(by: By) -> Self {
+        let by = match by {
+            By::Api => "API",
+            By::Annotation => "Annotation",
+        };
+        Self { by }
+    }
+}
+
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {

@@ -22,8 +22,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::store::Stats;
-use labels::{ByObject, ByReason, ByState, End};
-pub use labels::{CallRefusal, Refusal, StatusObject};
+pub use labels::{By, CallRefusal, Refusal, StatusObject};
+use labels::{ByObject, ByReason, ByState, ByWay, End};
 pub use recent::Glance;
 use recent::Recent;
 use store::StoreStats;
@@ -51,6 +51,8 @@ pub struct Metrics {
     circuits_opened: Counter,
     webhooks_held: Family<ByReason, Counter>,
     dead_letters_missed: Counter,
+    deliveries_redriven: Family<ByWay, Counter>,
+    tests_sent: Family<ByWay, Counter>,
     recent: Recent,
     status_writes: Family<ByObject, Counter>,
     status_write_failures: Family<ByObject, Counter>,
@@ -76,6 +78,8 @@ impl Metrics {
             circuits_opened: Counter::default(),
             webhooks_held: Family::default(),
             dead_letters_missed: Counter::default(),
+            deliveries_redriven: Family::default(),
+            tests_sent: Family::default(),
             recent: Recent::default(),
             status_writes: Family::default(),
             status_write_failures: Family::default(),
@@ -142,6 +146,16 @@ impl Metrics {
         }
     }
 
+    /// So many failed deliveries are retried at once.
+    pub fn redriven(&self, by: By, count: u64) {
+        self.deliveries_redriven.get_or_create(&by.into()).inc_by(count);
+    }
+
+    /// A test is sent to a webhook.
+    pub fn test_sent(&self, by: By) {
+        self.tests_sent.get_or_create(&by.into()).inc();
+    }
+
     /// A delivery failed whose webhook names one for dead letters that does not exist.
     pub fn dead_letter_missed(&self) {
         self.dead_letters_missed.inc();
@@ -192,6 +206,10 @@ impl Metrics {
         for reason in ByReason::outcomes() {
             drop(self.attempts.get_or_create(&reason));
         }
+        for by in By::ALL {
+            drop(self.deliveries_redriven.get_or_create(&by.into()));
+            drop(self.tests_sent.get_or_create(&by.into()));
+        }
         for reason in [Hold::Gone, Hold::Failing].into_iter().filter_map(ByReason::of_hold) {
             drop(self.webhooks_held.get_or_create(&reason));
         }
@@ -221,6 +239,8 @@ impl Metrics {
             circuits_opened,
             webhooks_held,
             dead_letters_missed,
+            deliveries_redriven,
+            tests_sent,
             recent: _,
             status_writes,
             status_write_failures,
@@ -245,6 +265,12 @@ impl Metrics {
         registry.register("attempts_in_flight", "Requests under way", attempts_in_flight.clone());
         registry.register("circuits_open", "Receivers that are left alone now", circuits_open.clone());
         registry.register("circuits_opened", "Circuits to receivers that opened", circuits_opened.clone());
+        registry.register(
+            "deliveries_redriven",
+            "Failed deliveries retried with all others of their webhook",
+            deliveries_redriven.clone(),
+        );
+        registry.register("tests_sent", "Tests sent to webhooks", tests_sent.clone());
         registry.register(
             "dead_letters_missed",
             "Deliveries that failed and could not be dead-lettered, as the webhook named for that does not exist",

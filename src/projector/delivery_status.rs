@@ -236,6 +236,8 @@ const fn reason_ends(reason: Reason) -> bool {
         | Reason::Failing
         | Reason::CircuitOpen
         | Reason::CircuitClosed
+        | Reason::Redriven
+        | Reason::TestSent
         | Reason::OverBudget
         | Reason::Pending
         | Reason::Sending

@@ -42,7 +42,6 @@ struct Entry {
     is_view: bool,
     delivery: Option<DeliveryId>,
     owner: Option<WebhookId>,
-    retried: Option<String>,
 }
 
 /// A delivery that has objects.
@@ -171,20 +170,6 @@ impl Objects {
         told.is_some_and(|told| told > attempts)
     }
 
-    /// Takes note of which request for a retry was handled; answers what was handled before.
-    #[must_use]
-    pub fn retried(&self, reference: &Reference, value: &str) -> Option<String> {
-        let mut index = self.lock();
-        index.entries.get_mut(reference).and_then(|entry| entry.retried.replace(value.to_owned()))
-    }
-
-    /// A request for a retry turned out not to be handled.
-    pub fn not_retried(&self, reference: &Reference) {
-        if let Some(entry) = self.lock().entries.get_mut(reference) {
-            entry.retried = None;
-        }
-    }
-
     /// The views of a webhook's deliveries.
     #[must_use]
     pub fn views(&self, webhook: WebhookId) -> BTreeMap<DeliveryId, View> {
@@ -228,8 +213,7 @@ impl Index {
         let reference = Reference::from_obj(object);
         let target = Target::of(object);
         let uid = target.as_ref().map(|target| target.uid);
-        let former = self.take(&reference);
-        let retried = former.filter(|former| former.uid == uid).and_then(|former| former.retried);
+        self.take(&reference);
         let view_of = view::of(object);
         let told = object.status.as_ref().and_then(|status| status.id.as_ref()?.parse().ok());
         let delivery = view_of.unwrap_or(told);
@@ -248,7 +232,7 @@ impl Index {
                 }
             }
         }
-        let entry = Entry { scope, uid, is_view: view_of.is_some(), delivery, owner, retried };
+        let entry = Entry { scope, uid, is_view: view_of.is_some(), delivery, owner };
         self.entries.insert(reference, entry);
     }
 

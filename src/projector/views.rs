@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hookwright_engine::attempt::Verdict;
-use hookwright_engine::delivery::State;
+use hookwright_engine::delivery::{self, State};
 use hookwright_engine::id::DeliveryId;
 use hookwright_engine::time::Time;
 
@@ -67,7 +67,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// A delivery that was not attempted yet is not shown; one that an object asked for is shown
-    /// by that object.
+    /// by that object, but for tests, which no object asks for.
     #[must_use]
     pub fn of(delivery: &Delivery) -> Option<Self> {
         let kind = match delivery.state {
@@ -78,7 +78,8 @@ impl Candidate {
         let well = |it: &hookwright_engine::attempt::Attempt| it.outcome.verdict() == Verdict::Success;
         let failed_once = delivery.attempts > 1 || !delivery.last_attempt.as_ref().is_none_or(well);
         let Delivery { id, finished, .. } = *delivery;
-        delivery.origin.is_none().then_some(Self { id, kind, failed_once, finished })
+        let shown = delivery.origin.is_none() || delivery.kind == delivery::Kind::Test;
+        shown.then_some(Self { id, kind, failed_once, finished })
     }
 }
 

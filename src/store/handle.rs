@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::queue::{Queue, Request};
 use super::sqlite::reader::Readers;
 use super::stats::{Counters, Stats};
-use super::{Command, Delivery, Error, Kept, Publish, PublishError, Query, Receipt, Summary, Target};
+use super::{
+    Asked, Command, Delivery, Error, Kept, Publish, PublishError, Query, Receipt, Selection, Summary, Target,
+};
 
 /// Asks the store. Cheap to clone; when the last one is dropped the writer thread ends.
 ///
@@ -45,7 +47,41 @@ impl Handle {
     /// delivered is sent again. One that was not attempted since it became due is left as it is. In a line it waits for the one whose turn it is, and goes before all that
     /// were accepted later. `None`: unknown.
     pub async fn retry(&self, delivery: DeliveryId) -> Result<Option<Delivery>, Error> {
-        self.queue.ask(|answer| Request::Retry { delivery, answer }).await
+        self.queue.ask(|answer| Request::Retry { delivery, asked: None, answer }).await
+    }
+
+    /// The same, but nothing where exactly this was asked for before.
+    pub async fn retry_once(&self, delivery: DeliveryId, asked: Asked) -> Result<Option<Delivery>, Error> {
+        self.queue.ask(|answer| Request::Retry { delivery, asked: Some(asked), answer }).await
+    }
+
+    /// Retries every failed or dead-lettered delivery of a webhook, but for those of tests, and for
+    /// those that fail after this was asked for: so that it ends, and so that nothing is done twice
+    /// where it is asked for again. Answers how many there were. In transactions of bounded size: one
+    /// that breaks off has done a part.
+    pub async fn redrive(
+        &self,
+        webhook: WebhookId,
+        selection: Selection,
+        asked: Option<Asked>,
+    ) -> Result<u64, Error> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let (selection, asked) = (selection.clone(), asked.clone());
+            let stretch =
+                self.queue.ask(|answer| Request::Redrive { webhook, selection, asked, after, answer });
+            let stretch = stretch.await?;
+            count += stretch.count;
+            if stretch.last.is_none() {
+                return Ok(count);
+            }
+            after = Some(stretch);
+        }
+    }
+
+    /// How many deliveries a [`redrive`](Self::redrive) would retry now.
+    pub async fn redrivable(&self, webhook: WebhookId, selection: Selection) -> Result<u64, Error> {
+        self.readers.redrivable(webhook, selection).await
     }
 
     /// Ends an unfinished delivery. An ended one stays as it is. `None`: unknown.

@@ -31,11 +31,14 @@ mod conformance;
 mod handle;
 mod kept;
 mod queue;
+mod redrive;
 pub mod sqlite;
 mod stats;
 
 pub use handle::Handle;
 pub use kept::Kept;
+use redrive::Stretch;
+pub use redrive::{Asked, Selection};
 pub use sqlite::{Options, Service, open};
 pub use stats::Stats;
 

@@ -4,10 +4,11 @@
 use std::sync::{Arc, mpsc};
 
 use hookwright_engine::event::Fingerprint;
-use hookwright_engine::id::DeliveryId;
+use hookwright_engine::id::{DeliveryId, WebhookId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
+use super::redrive::{Asked, Selection, Stretch};
 use super::{Command, Delivery, Error, Kept, Publish, PublishError, Receipt, Target};
 
 /// How much the requests that wait may take, in bytes.
@@ -66,7 +67,15 @@ pub(super) enum Request {
     /// See [`super::Handle::replay`].
     Replay { of: DeliveryId, target: Target, origin: Uuid, answer: Answer<Option<DeliveryId>> },
     /// See [`super::Handle::retry`].
-    Retry { delivery: DeliveryId, answer: Answer<Option<Delivery>> },
+    Retry { delivery: DeliveryId, asked: Option<Asked>, answer: Answer<Option<Delivery>> },
+    /// A stretch of [`super::Handle::redrive`].
+    Redrive {
+        webhook: WebhookId,
+        selection: Selection,
+        asked: Option<Asked>,
+        after: Option<Stretch>,
+        answer: Answer<Stretch>,
+    },
     /// See [`super::Handle::cancel`].
     Cancel { delivery: DeliveryId, answer: Answer<Option<Delivery>> },
     /// See [`super::Handle::keep`].
@@ -86,7 +95,8 @@ impl Request {
                 draft.size() + namespace.len() + ROW * (2 + targets.len())
             }
             Self::Replay { .. } => 2 * ROW,
-            Self::Retry { .. } | Self::Cancel { .. } | Self::Forget { .. } => ROW,
+            // Rows of deliveries that are there already only change.
+            Self::Retry { .. } | Self::Redrive { .. } | Self::Cancel { .. } | Self::Forget { .. } => ROW,
             Self::Keep { kept, .. } => kept.spec.len() + 2 * ROW,
         }
     }
@@ -97,6 +107,7 @@ impl Request {
             Self::Publish { publish, .. } => 1 + publish.targets.len(),
             Self::Replay { .. }
             | Self::Retry { .. }
+            | Self::Redrive { .. }
             | Self::Cancel { .. }
             | Self::Keep { .. }
             | Self::Forget { .. } => 1,
@@ -108,6 +119,7 @@ impl Request {
         match self {
             Self::Publish { answer, .. } => answer.send(),
             Self::Replay { answer, .. } => answer.send(),
+            Self::Redrive { answer, .. } => answer.send(),
             Self::Retry { answer, .. } | Self::Cancel { answer, .. } => answer.send(),
             Self::Keep { answer, .. } | Self::Forget { answer, .. } => answer.send(),
         }
@@ -118,6 +130,7 @@ impl Request {
         match self {
             Self::Publish { answer, .. } => answer.refuse(error.into()),
             Self::Replay { answer, .. } => answer.refuse(error),
+            Self::Redrive { answer, .. } => answer.refuse(error),
             Self::Retry { answer, .. } | Self::Cancel { answer, .. } => answer.refuse(error),
             Self::Keep { answer, .. } | Self::Forget { answer, .. } => answer.refuse(error),
         }

@@ -202,8 +202,13 @@ async fn a_failed_delivery_is_retried_when_its_annotation_asks_for_it_once_per_v
     assert_eq!(delivered["status"]["attempts"], 3);
     assert_eq!(delivered["status"]["history"].as_array().unwrap().len(), 3);
 
+    // As a crash between the retry and its echo would leave it.
     assert!(operator.sigterm().await.success());
+    let lost = r#"[{"op":"remove","path":"/status/retryRequestedAt"}]"#;
+    let patch = ["patch", &view, "--subresource=status", "--type=json", "--patch", lost];
+    ns.kubectl(&patch).await.success();
     operator.restart().await;
+    shows(&ns, &view, "the echo again", |it| it["status"]["retryRequestedAt"] == "now").await;
     ns.apply(&delivery("marker", ping("evt_2"))).await;
     succeeds(&ns, "marker").await;
     assert_eq!(receiver.received().len(), 4, "the annotation was handled again");

@@ -7,6 +7,7 @@
 
 mod access;
 mod bad_input;
+mod by_hand;
 mod command_line;
 mod control_plane;
 mod cookbook;

@@ -229,7 +229,7 @@ async fn a_test_sends_once_and_tells_what_the_receiver_said() {
     assert_eq!((&tried["delivered"], &tried["response_code"]), (&json!(false), &json!(500)));
     let delivery = format!("/v1/webhooks/deliveries/{}", tried["delivery_id"].as_str().unwrap());
     let (_, ended) = operator.call(&ns, Method::GET, &delivery, None).await;
-    assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("Canceled"), &json!(1)), "{ended}");
+    assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("Failed"), &json!(1)), "{ended}");
 
     let (status, metrics) = operator.call(&ns, Method::GET, "/metrics/webhooks", None).await;
     assert_eq!(status, StatusCode::OK);

@@ -7,6 +7,7 @@
 pub mod catalog;
 mod change;
 mod places;
+pub(super) mod redrive;
 pub(super) mod trial;
 mod view;
 

@@ -1,7 +1,7 @@
 //! `/v1/webhooks/{id}/test`: one attempt, now, and what came of it.
 //!
 //! It is a delivery like any other, on the way that all take, and in the log afterwards; but one
-//! that fails is ended rather than tried again.
+//! that fails has failed, rather than being tried again or handed to another webhook.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use crate::api::error::{Kind, Problem};
 use crate::api::query::Call;
 use crate::api::{Api, REQUEST_TIMEOUT, body};
 use crate::delivery::{Attempted, Change, What};
+use crate::metrics::By;
 
 /// How long a test may wait for its turn, beside what the attempt itself may take.
 const QUEUE: Duration = Duration::from_secs(10);
@@ -77,13 +78,14 @@ pub(in crate::api) async fn send(
     let patience = receiver.timeouts.request + QUEUE;
     let mut changes = api.delivery.changes();
     let delivery = start(&api, &webhook, draft).await?;
+    api.metrics.test_sent(By::Api);
     let attempted = timeout(patience, ended(&mut changes, delivery)).await.ok().flatten();
-    let tried = attempted.as_deref().and_then(|attempted| tried(delivery, attempted));
-    if !tried.as_ref().is_some_and(|tried| tried.delivered) {
-        api.store.cancel(delivery).await?;
+    if let Some(tried) = attempted.as_deref().and_then(|attempted| tried(delivery, attempted)) {
+        return Ok(Json(tried));
     }
-    let gave_up = || format!("no attempt of {delivery} could be made in time, and none will be");
-    tried.map(Json).ok_or_else(|| Problem::unavailable(gave_up()))
+    api.store.cancel(delivery).await?;
+    let gave_up = format!("no attempt of {delivery} could be made in time, and none will be");
+    Err(Problem::unavailable(gave_up))
 }
 
 fn draft(body: &[u8]) -> Result<Draft, Problem> {

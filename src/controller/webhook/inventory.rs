@@ -13,6 +13,7 @@ use super::Object;
 use super::keys::Keys;
 use super::letters::Letters;
 use crate::crd::WebhookStatus;
+use crate::crd::annotation::{self, REDRIVE_REQUESTED_AT, TEST_REQUESTED_AT};
 
 /// A name in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,9 @@ pub(super) struct Named {
     pub(super) namespace: String,
     pub(super) name: String,
 }
+
+/// The values of the annotations that ask for something.
+type Requests = [Option<String>; 2];
 
 /// What one watch covers: its place in the list of watched namespaces.
 pub(super) type Scope = usize;
@@ -44,6 +48,8 @@ struct Entry {
     references: BTreeSet<String>,
     /// The webhook that it names for its dead letters.
     dead_letter: Option<Named>,
+    /// What its user asks for by annotation.
+    requests: Requests,
     /// Whether it was looked at, with whatever result.
     seen: bool,
     /// Looks in a row that failed.
@@ -145,7 +151,8 @@ impl Inventory {
         let generation = object.meta().generation;
         let references = references(object);
         let known = self.webhooks.get(&id);
-        let look = known.is_none_or(|entry| entry.generation != generation);
+        let requests = requests(object);
+        let look = known.is_none_or(|entry| (entry.generation, &entry.requests) != (generation, &requests));
         let before = known.map(|entry| entry.references.clone()).unwrap_or_default();
         let dead_letter = dead_letter(object, &name);
         self.letters.turn(id, known.and_then(|entry| entry.dead_letter.as_ref()), dead_letter.as_ref());
@@ -160,6 +167,7 @@ impl Inventory {
             generation,
             references: BTreeSet::new(),
             dead_letter: None,
+            requests: Requests::default(),
             seen: false,
             failures: 0,
             keys: None,
@@ -168,6 +176,7 @@ impl Inventory {
         entry.generation = generation;
         entry.references = references;
         entry.dead_letter = dead_letter;
+        entry.requests = requests;
         Observed { look, gone, naming }
     }
 
@@ -306,6 +315,10 @@ fn references(object: &Object) -> BTreeSet<String> {
     }
 }
 
+fn requests(object: &Object) -> Requests {
+    [REDRIVE_REQUESTED_AT, TEST_REQUESTED_AT].map(|name| annotation::requested(object, name))
+}
+
 /// The webhook that an object names for its dead letters.
 fn dead_letter(object: &Object, own: &Named) -> Option<Named> {
     let dead_letter = object.0.as_ref().ok()?.spec.dead_letter.as_ref()?;
@@ -362,6 +375,10 @@ mod tests {
         assert_eq!(apply(1), look());
         assert_eq!(apply(1), Observed::default());
         assert_eq!(apply(2), look());
+        let mut asking = object("a", 1, 2, "s");
+        asking.annotations_mut().insert(TEST_REQUESTED_AT.to_owned(), "now".to_owned());
+        assert_eq!(inventory.observe(0, &Event::Apply(asking.clone())), look());
+        assert_eq!(inventory.observe(0, &Event::Apply(asking)), Observed::default());
     }
 
     #[test]

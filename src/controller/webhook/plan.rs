@@ -39,17 +39,16 @@ pub(super) enum Previous {
     Delete(String),
 }
 
-/// `said` is the status written last, where this process wrote one.
+/// `said` is the status written last.
 pub(super) fn plan(
     webhook: &Webhook,
     found: Found,
     validated: Validated,
-    said: Option<WebhookStatus>,
+    said: &WebhookStatus,
     now: Time,
 ) -> Plan {
     let Validated { built, keys } = validated;
-    let said = said.or_else(|| webhook.status.clone()).unwrap_or_default();
-    let report = Report::new(webhook, &built, found.no_dead_letter.as_deref(), &said, now);
+    let report = Report::new(webhook, &built, found.no_dead_letter.as_deref(), said, now);
     let previous = match keys.as_ref().map(Keys::keep) {
         None | Some(Keep::AsIs) => Previous::Leave,
         Some(Keep::Store(key)) => Previous::Write(Box::new(owned::previous(webhook, &key))),

@@ -1,4 +1,4 @@
-//! Step 5: say what came of it, in the object's status and, where Ready changes, as an Event.
+//! Step 6: say what came of it, in the object's status and, where Ready changes, as an Event.
 
 use hookwright_engine::endpoint::{Receiver, Trust};
 use hookwright_engine::id::WebhookId;
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{Context, Error, Object};
 use crate::controller::FIELD_MANAGER;
 use crate::crd::Webhook;
+use crate::crd::annotation::{self, REDRIVE_REQUESTED_AT, TEST_REQUESTED_AT};
 use crate::crd::condition::{Claim, Holds, Reason, Type};
 use crate::crd::endpoint::{Built, Problem};
 use crate::crd::secret::Unresolved;
@@ -52,6 +53,11 @@ impl Report {
                 secret_name: webhook.signing_key().name,
                 key_id: key_id(built.endpoint.id, receiver.signing.current.expose_secret()),
             }),
+            // Said once it is done.
+            redrive_requested_at: annotation::requested(webhook, REDRIVE_REQUESTED_AT)
+                .or_else(|| before.redrive_requested_at.clone()),
+            test_requested_at: annotation::requested(webhook, TEST_REQUESTED_AT)
+                .or_else(|| before.test_requested_at.clone()),
             ..WebhookStatus::default()
         };
         let claims = match &built.receiver {
@@ -74,7 +80,12 @@ impl Report {
         before: &WebhookStatus,
         now: Time,
     ) -> Self {
-        let status = WebhookStatus { id: Some(id.to_string()), ..WebhookStatus::default() };
+        let status = WebhookStatus {
+            id: Some(id.to_string()),
+            redrive_requested_at: before.redrive_requested_at.clone(),
+            test_requested_at: before.test_requested_at.clone(),
+            ..WebhookStatus::default()
+        };
         Self::compare(before, status, generation, invalid(Reason::InvalidSpec, error), now)
     }
 
@@ -98,7 +109,16 @@ impl Report {
 
 /// The part of a status that this controller writes.
 fn ours(status: &WebhookStatus) -> WebhookStatus {
-    let WebhookStatus { observed_generation, id, url_host, signing, conditions, .. } = status.clone();
+    let WebhookStatus {
+        observed_generation,
+        id,
+        url_host,
+        signing,
+        redrive_requested_at,
+        test_requested_at,
+        conditions,
+        ..
+    } = status.clone();
     let mut conditions = conditions.unwrap_or_default();
     conditions.retain(|condition| OURS.iter().any(|ours| ours.as_str() == condition.type_));
     conditions.sort_by_key(|condition| OURS.iter().position(|ours| ours.as_str() == condition.type_));
@@ -107,6 +127,8 @@ fn ours(status: &WebhookStatus) -> WebhookStatus {
         id,
         url_host,
         signing,
+        redrive_requested_at,
+        test_requested_at,
         conditions: Some(conditions),
         ..WebhookStatus::default()
     }
@@ -223,7 +245,7 @@ async fn write(context: &Context, object: &Object, status: &WebhookStatus) -> Re
 }
 
 /// An Event that cannot be published is only logged: the condition says the same.
-async fn announce(context: &Context, object: &Object, claim: &Claim) {
+pub(super) async fn announce(context: &Context, object: &Object, claim: &Claim) {
     let Claim { about: _, holds, reason, message } = claim;
     let event = events::Event {
         type_: match holds {

@@ -1,30 +1,26 @@
 //! Step 2: what the object's user asks of its delivery by hand.
 
 use hookwright_engine::delivery::State;
-use kube::ResourceExt;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::Context;
-use crate::crd::webhook_delivery::RETRY_REQUESTED_AT;
+use crate::crd::annotation::{self, RETRY_REQUESTED_AT};
 use crate::crd::{WebhookDelivery, WebhookDeliveryStatus};
-use crate::projector::objects::Reference;
 use crate::store::{self, Delivery};
-
-/// Longest value of the annotation that is told apart from others, in characters.
-const MAX_REQUEST: usize = 1024;
 
 /// The value of the annotation that asks for a retry.
 pub(super) fn retry_requested(object: &WebhookDelivery) -> Option<String> {
-    object.annotations().get(RETRY_REQUESTED_AT).map(|value| value.chars().take(MAX_REQUEST).collect())
+    annotation::requested(object, RETRY_REQUESTED_AT)
 }
 
 impl Context {
-    /// Cancels or retries the delivery where that is asked for and was not done yet. A canceled one
-    /// is not retried.
+    /// Cancels or retries the delivery of an object where that is asked for and was not done yet. A
+    /// canceled one is not retried.
     pub(super) async fn obey(
         &self,
         object: &WebhookDelivery,
+        uid: Uuid,
         before: &WebhookDeliveryStatus,
         delivery: Delivery,
     ) -> Result<Delivery, store::Error> {
@@ -40,18 +36,9 @@ impl Context {
         if self.delivery.webhook(delivery.webhook).is_none() {
             return Ok(delivery); // Deleted: there is nowhere to send to.
         }
-        let reference = Reference::from_obj(object);
-        // Until the status says so, which may take a while without an API server.
-        if self.objects.retried(&reference, &value).as_ref() == Some(&value) {
-            return Ok(delivery);
-        }
-        match self.store.retry(delivery.id).await {
-            Ok(retried) => Ok(retried.unwrap_or(delivery)),
-            Err(error) => {
-                self.objects.not_retried(&reference);
-                Err(error)
-            }
-        }
+        // It may be read again until the status says so, which may take a while without an API server.
+        let asked = annotation::asked(uid, RETRY_REQUESTED_AT, value);
+        Ok(self.store.retry_once(delivery.id, asked).await?.unwrap_or(delivery))
     }
 
     /// Cancels the delivery that an object asked for which is gone.

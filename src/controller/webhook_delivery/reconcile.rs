@@ -56,7 +56,7 @@ pub(super) async fn reconcile(object: Arc<WebhookDelivery>, context: Arc<Context
     let generation = object.meta().generation;
     match context.locate(&object, &target, &before).await? {
         Located::Known(delivery) => {
-            let delivery = context.obey(&object, &before, delivery).await?;
+            let delivery = context.obey(&object, target.uid, &before, delivery).await?;
             context.show(&object, &target, &before, &delivery).await
         }
         // The annotation of a new object asks for no more than to be sent.

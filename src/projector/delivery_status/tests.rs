@@ -95,6 +95,21 @@ fn a_retrying_delivery_says_when_it_is_due_and_why() {
 }
 
 #[test]
+fn a_dead_letter_and_the_delivery_that_failed_name_each_other() {
+    let (mut failed, attempts) = delivery(State::DeadLettered, &[answered(500)]);
+    let (mut letter, _) = delivery(State::Pending { due: NOW }, &[]);
+    letter.id = DeliveryId::from_u64(7);
+    (letter.dead_letter_of, failed.dead_letter) = (Some(failed.id), Some(letter.id));
+    let say = |delivery: &Delivery, attempts: &[(u32, Attempt)]| {
+        let known = Known { delivery, attempts, sending: false, budget: Some(1) };
+        of(known, Some(3), &WebhookDeliveryStatus::default(), NOW)
+    };
+    let said = say(&failed, &attempts).conditions.unwrap()[0].message.clone();
+    assert_eq!(said, format!("handed to the dead-letter webhook as {} after: HTTP 500", letter.id));
+    assert_eq!(say(&letter, &[]).dead_letter_of, Some(failed.id.to_string()));
+}
+
+#[test]
 fn history_holds_the_last_five_attempts() {
     let attempts: Vec<_> = (1..=7).map(|n| answered(500 + n)).collect();
     let codes = status(State::Failed, &attempts, false).history.unwrap();

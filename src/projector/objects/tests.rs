@@ -104,19 +104,6 @@ fn requests_that_go_are_told_of_even_those_that_a_list_misses() {
 }
 
 #[test]
-fn a_request_for_a_retry_is_remembered_for_as_long_as_its_object_lives() {
-    let objects = Objects::new(1);
-    let object = request("a", 1);
-    let reference = Reference::from_obj(&object);
-    listed(&objects, 0, [object.clone()]);
-    assert_eq!(objects.retried(&reference, "1"), None);
-    let _ = objects.observe(0, &Event::Apply(object));
-    assert_eq!(objects.retried(&reference, "1"), Some("1".to_owned()));
-    let _ = objects.observe(0, &Event::Apply(request("a", 2)));
-    assert_eq!(objects.retried(&reference, "1"), None);
-}
-
-#[test]
 fn changes_reach_the_objects_that_show_the_delivery() {
     let objects = Objects::new(1);
     let shown = view(1, 7, Outcome::Retrying);

@@ -11,6 +11,7 @@ pub(super) mod log;
 pub(super) mod model;
 pub(super) mod queries;
 pub(super) mod records;
+pub(super) mod redrive;
 pub(super) mod retention;
 pub(super) mod unfinished;
 
@@ -52,6 +53,10 @@ macro_rules! conformance_of {
                 a_retry_by_hand_outlasts_a_record_that_did_not_know_of_it,
                 a_cancellation_yields_only_to_a_delivery,
                 a_record_of_an_unknown_delivery_changes_nothing;
+            redrive:
+                a_redrive_makes_all_that_failed_due_in_bounded_pieces,
+                a_redrive_narrows_to_what_is_asked_for,
+                what_an_annotation_asks_for_is_done_once_per_value;
             unfinished:
                 pages_follow_the_order_of_falling_due_and_break_ties_by_id,
                 a_deleted_webhook_loses_its_unfinished_deliveries,

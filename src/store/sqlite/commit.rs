@@ -45,7 +45,12 @@ impl Commit<'_> {
             Request::Replay { of, target, origin, answer } => {
                 answer.prepare(Ok(self.replay(*of, *target, *origin)?));
             }
-            Request::Retry { delivery, answer } => answer.prepare(Ok(self.retry(*delivery)?)),
+            Request::Retry { delivery, asked, answer } => {
+                answer.prepare(Ok(self.retry(*delivery, asked.as_ref())?));
+            }
+            Request::Redrive { webhook, selection, asked, after, answer } => {
+                answer.prepare(Ok(self.redrive(*webhook, selection, asked.as_ref(), after.as_ref())?));
+            }
             Request::Cancel { delivery, answer } => answer.prepare(Ok(self.cancel(*delivery)?)),
             Request::Keep { kept, answer } => answer.prepare(self.keep(kept, size)?),
             Request::Forget { namespace, name, answer } => {

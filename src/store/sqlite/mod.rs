@@ -18,6 +18,7 @@ use super::stats::Counters;
 use super::{Error, Handle, Notices, Retention};
 use crate::clock::Clock;
 
+mod asked;
 mod by_hand;
 mod commit;
 mod dead_letter;
@@ -31,6 +32,7 @@ mod publish;
 mod quota;
 pub(super) mod reader;
 mod record;
+mod redrive;
 mod retention;
 mod row;
 mod schema;

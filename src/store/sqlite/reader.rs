@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::publish::by_origin;
-use super::{fault, kept, ledger, listing, row};
-use crate::store::{Delivery, Error, Kept, Query, Summary};
+use super::{fault, kept, ledger, listing, redrive, row};
+use crate::store::{Delivery, Error, Kept, Query, Selection, Summary};
 
 /// How many reads run at once; further ones wait.
 const CONNECTIONS: u32 = 4;
@@ -123,6 +123,11 @@ impl Readers {
 
     pub(crate) async fn kept(&self) -> Result<Vec<Kept>, Error> {
         self.read("read the webhooks that are kept in the database", kept::all).await
+    }
+
+    pub(crate) async fn redrivable(&self, webhook: WebhookId, selection: Selection) -> Result<u64, Error> {
+        let count = move |connection: &Connection| redrive::count(connection, webhook, &selection);
+        self.read("count failed deliveries", count).await
     }
 
     pub(crate) async fn summary(&self, webhook: WebhookId) -> Result<Summary, Error> {

@@ -7,7 +7,7 @@ use hookwright_engine::time::Time;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::publish::REMEMBERED;
-use super::row;
+use super::{asked, row};
 use crate::store::Retention;
 
 /// How long after one walk the next one begins.
@@ -114,6 +114,7 @@ fn step(
     while left > 0 {
         let Some((key, fanout)) = event(connection, next, before)? else {
             remove_webhooks(connection)?;
+            asked::forget(connection, remembered)?;
             return Ok(Step { next: EventKey::from_u64(0), removed, ended: true });
         };
         let ended = ended(connection, key, fanout, horizon, left)?;

@@ -75,6 +75,13 @@ CREATE TABLE origins (
 CREATE INDEX origins_by_delivery ON origins (delivery);
 CREATE INDEX origins_by_event    ON origins (event);
 
+-- What users asked for by annotation, and was done. The origin stands for the annotation of an object.
+CREATE TABLE requests (
+    origin BLOB    PRIMARY KEY,
+    value  TEXT    NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attempts (
     delivery    INTEGER NOT NULL,
     number      INTEGER NOT NULL,

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::Group;
-use crate::store::sqlite::{line, listing, reader, schema, unfinished};
+use crate::store::sqlite::{line, listing, reader, redrive, schema, unfinished};
 
 /// SQLite's plan of a query, a line a step.
 fn plan(sql: &str) -> String {
@@ -20,6 +20,12 @@ fn pages_of_unfinished_deliveries_begin_at_their_place_and_need_no_sorting() {
     let plan = plan(unfinished::PAGE);
     assert!(plan.contains("USING INDEX deliveries_unfinished (webhook=? AND at>?)"), "{plan}");
     assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn what_failed_is_counted_along_its_index() {
+    let plan = plan(redrive::COUNT);
+    assert!(plan.contains("USING INDEX deliveries_unwell (webhook=? AND rowid>? AND rowid<?)"), "{plan}");
 }
 
 #[test]
