@@ -1,5 +1,7 @@
 //! What the README shows is run.
 
+use hookwright::api::auth::Access;
+use hookwright::api::routes;
 use hookwright_testbed::{Folder, Output, Process, Signal};
 use serde_json::json;
 
@@ -83,6 +85,29 @@ async fn the_folder_of_the_example_runs_without_a_cluster() {
         .unwrap();
     process.signal(Signal::Terminate).unwrap();
     assert!(process.ended(DEADLINE).await.unwrap().success());
+}
+
+#[test]
+fn the_rights_that_are_listed_are_those_that_calls_take() {
+    let security = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/SECURITY.md")).unwrap();
+    let has = |line: &str, words: &[&str]| words.iter().all(|word| line.contains(&format!("`{word}`")));
+    for route in routes() {
+        let listed = match route.access {
+            Access::Namespaced(verb, resource) => {
+                let words = [verb.as_str(), resource.as_str()];
+                security.lines().any(|line| line.starts_with('|') && has(line, &words))
+            }
+            Access::Path | Access::Known | Access::Anybody => {
+                security.contains(&format!("`{}`", route.path))
+                    || security.contains(&format!("GET {}`", route.path))
+            }
+        };
+        assert!(
+            listed,
+            "SECURITY.md does not say what {} {} takes: {:?}",
+            route.method, route.path, route.access
+        );
+    }
 }
 
 #[test]
