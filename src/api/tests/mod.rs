@@ -1,5 +1,6 @@
 //! The API on a real store and driver, with receivers that answer as they are told.
 
+mod callers;
 mod deliveries;
 mod events;
 mod problems;
