@@ -20,6 +20,8 @@ pub enum Type {
     EndpointHealthy,
     /// Every delivery that the webhook's `history` asks for has its object. Only present while false.
     RecordsComplete,
+    /// Deliveries wait, as the webhook's rate limit lets no more of them through. Only present while true.
+    Throttled,
     /// The delivery ended well.
     Succeeded,
     /// Something is still to happen. Only present while true.
@@ -38,6 +40,7 @@ impl Type {
             Self::ResolvedRefs => "ResolvedRefs",
             Self::EndpointHealthy => "EndpointHealthy",
             Self::RecordsComplete => "RecordsComplete",
+            Self::Throttled => "Throttled",
             Self::Succeeded => "Succeeded",
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
@@ -80,6 +83,10 @@ pub enum Reason {
     Failing,
     /// Not `EndpointHealthy`: most attempts failed, so that one at a time is sent now and then.
     CircuitOpen,
+    /// Not `EndpointHealthy`: the receiver asked for quiet by `Retry-After`.
+    RetryAfter,
+    /// Throttled: more events come than `spec.rateLimit` lets through.
+    RateLimited,
     /// Only of a Kubernetes Event: deliveries flow again.
     CircuitClosed,
     /// Only of a Kubernetes Event: what failed is retried.
@@ -129,6 +136,8 @@ impl Reason {
             Self::Gone => "Gone",
             Self::Failing => "Failing",
             Self::CircuitOpen => "CircuitOpen",
+            Self::RetryAfter => "RetryAfter",
+            Self::RateLimited => "RateLimited",
             Self::CircuitClosed => "CircuitClosed",
             Self::Redriven => "Redriven",
             Self::TestSent => "TestSent",

@@ -219,7 +219,11 @@ impl<T: Transport> Driver<T> {
         self.engine.step(self.clock.now(), input, &mut self.effects);
         let record = self.effects.iter().find_map(|effect| match effect {
             Effect::Command(Command::Record(record)) => Some(record),
-            Effect::Command(_) | Effect::Send(_) | Effect::Circuit { .. } | Effect::Held { .. } => None,
+            Effect::Command(_)
+            | Effect::Send(_)
+            | Effect::Circuit { .. }
+            | Effect::Restraint { .. }
+            | Effect::Held { .. } => None,
         });
         if let Some(record) = record {
             self.note_end(record, &send);
@@ -279,6 +283,10 @@ impl<T: Transport> Driver<T> {
                     tracing::info!(%webhook, ?circuit, "the circuit to a receiver turned");
                     self.metrics.circuit_turns(circuit);
                     self.shared.circuits.turn(webhook, circuit);
+                }
+                Effect::Restraint { webhook, restraint } => {
+                    let before = self.shared.restraints.set(webhook, restraint, self.clock.now());
+                    self.metrics.restraint_changes(before, restraint);
                 }
                 Effect::Held { webhook, hold } => {
                     tracing::warn!(%webhook, ?hold, "a webhook is held until it changes, by what its receiver did");

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::change::{Change, What};
 use super::circuits::Circuits;
 use super::directory::{Directory, Subscribed};
+use super::restraints::{Restrained, Restraints};
 use super::screening::Screening;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -34,6 +35,7 @@ pub struct Handle {
 pub(super) struct Shared {
     pub(super) directory: Directory,
     pub(super) circuits: Circuits,
+    pub(super) restraints: Restraints,
     pub(super) changes: broadcast::Sender<Change>,
     /// Changes of webhooks, few and small; never lost, so never refused.
     control: mpsc::UnboundedSender<Input>,
@@ -63,6 +65,7 @@ impl Handle {
         let shared = Shared {
             directory: Directory::default(),
             circuits: Circuits::default(),
+            restraints: Restraints::default(),
             changes,
             control,
             ready: watch::Sender::new(false),
@@ -128,6 +131,12 @@ impl Handle {
     #[must_use]
     pub fn circuit(&self, webhook: WebhookId) -> Circuit {
         self.shared.circuits.get(webhook)
+    }
+
+    /// What holds a webhook's deliveries back, if anything does.
+    #[must_use]
+    pub fn restrained(&self, webhook: WebhookId) -> Option<Restrained> {
+        self.shared.restraints.get(webhook)
     }
 
     /// Waits until what the driver knows of a webhook is as `wanted`.

@@ -17,6 +17,7 @@ mod directory;
 mod driver;
 mod flight;
 mod handle;
+mod restraints;
 mod screening;
 #[cfg(test)]
 mod tests;
@@ -24,3 +25,4 @@ mod tests;
 pub use change::{Attempted, Change, What};
 pub use driver::{Driver, Options};
 pub use handle::Handle;
+pub use restraints::Restrained;

@@ -4,6 +4,7 @@ use hookwright_engine::attempt::{Failure, FailureReason, Fault, Outcome};
 use hookwright_engine::delivery::State;
 use hookwright_engine::endpoint::Hold;
 use hookwright_engine::filter;
+use hookwright_engine::restraint::Restraint;
 use prometheus_client::encoding::EncodeLabelSet;
 
 /// Why an event was not accepted.
@@ -123,6 +124,11 @@ impl ByReason {
         }
     }
 
+    /// One for each kind of restraint.
+    pub(super) fn restraints() -> impl Iterator<Item = Self> {
+        Restraint::NAMES.into_iter().map(|reason| Self { reason })
+    }
+
     /// One for each kind of outcome.
     pub(super) fn outcomes() -> impl Iterator<Item = Self> {
         let answers = [200, 410, 500].map(|status| Outcome::Responded { status, retry_after: None });
@@ -136,6 +142,12 @@ impl ByReason {
 impl From<filter::Failure> for ByReason {
     fn from(failure: filter::Failure) -> Self {
         Self { reason: failure.as_str() }
+    }
+}
+
+impl From<Restraint> for ByReason {
+    fn from(restraint: Restraint) -> Self {
+        Self { reason: restraint.as_str() }
     }
 }
 

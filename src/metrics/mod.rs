@@ -14,6 +14,7 @@ use hookwright_engine::breaker::Circuit;
 use hookwright_engine::delivery::State;
 use hookwright_engine::endpoint::Hold;
 use hookwright_engine::filter;
+use hookwright_engine::restraint::Restraint;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -53,6 +54,8 @@ pub struct Metrics {
     dead_letters_missed: Counter,
     deliveries_redriven: Family<ByWay, Counter>,
     tests_sent: Family<ByWay, Counter>,
+    webhooks_restrained: Family<ByReason, Gauge>,
+    restraints: Family<ByReason, Counter>,
     recent: Recent,
     status_writes: Family<ByObject, Counter>,
     status_write_failures: Family<ByObject, Counter>,
@@ -80,6 +83,8 @@ impl Metrics {
             dead_letters_missed: Counter::default(),
             deliveries_redriven: Family::default(),
             tests_sent: Family::default(),
+            webhooks_restrained: Family::default(),
+            restraints: Family::default(),
             recent: Recent::default(),
             status_writes: Family::default(),
             status_write_failures: Family::default(),
@@ -136,6 +141,21 @@ impl Metrics {
                 self.circuits_open.inc();
             }
             Circuit::Closed => drop(self.circuits_open.dec()),
+        }
+    }
+
+    /// What holds a webhook's deliveries back has changed.
+    pub fn restraint_changes(&self, before: Option<Restraint>, after: Option<Restraint>) {
+        let [before, after] = [before, after].map(|restraint| restraint.map(ByReason::from));
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.webhooks_restrained.get_or_create(&before).dec();
+        }
+        if let Some(after) = after {
+            self.webhooks_restrained.get_or_create(&after).inc();
+            self.restraints.get_or_create(&after).inc();
         }
     }
 
@@ -216,6 +236,10 @@ impl Metrics {
         for end in End::ALL {
             drop(self.deliveries_ended.get_or_create(&end.into()));
         }
+        for reason in ByReason::restraints() {
+            drop(self.webhooks_restrained.get_or_create(&reason));
+            drop(self.restraints.get_or_create(&reason));
+        }
         for object in StatusObject::ALL {
             drop(self.status_writes.get_or_create(&object.into()));
             drop(self.status_write_failures.get_or_create(&object.into()));
@@ -241,6 +265,8 @@ impl Metrics {
             dead_letters_missed,
             deliveries_redriven,
             tests_sent,
+            webhooks_restrained,
+            restraints,
             recent: _,
             status_writes,
             status_write_failures,
@@ -275,6 +301,16 @@ impl Metrics {
             "dead_letters_missed",
             "Deliveries that failed and could not be dead-lettered, as the webhook named for that does not exist",
             dead_letters_missed.clone(),
+        );
+        registry.register(
+            "webhooks_restrained",
+            "Webhooks whose deliveries are held back now, by what does it",
+            webhooks_restrained.clone(),
+        );
+        registry.register(
+            "restraints",
+            "Times that deliveries of a webhook began to be held back",
+            restraints.clone(),
         );
         registry.register(
             "webhooks_held",

@@ -238,6 +238,8 @@ const fn reason_ends(reason: Reason) -> bool {
         | Reason::CircuitClosed
         | Reason::Redriven
         | Reason::TestSent
+        | Reason::RetryAfter
+        | Reason::RateLimited
         | Reason::OverBudget
         | Reason::Pending
         | Reason::Sending

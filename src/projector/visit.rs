@@ -82,6 +82,7 @@ impl Visits {
         let status = webhook_status::of(
             summary,
             self.delivery.circuit(webhook),
+            self.delivery.restrained(webhook),
             complete,
             known.generation,
             &known.shown,

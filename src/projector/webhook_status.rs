@@ -1,22 +1,31 @@
 //! What the log knows of a webhook, as the part of its status that the projector owns. Pure.
 
+use std::time::Duration;
+
 use hookwright_engine::attempt::{Attempt, Verdict};
 use hookwright_engine::breaker::Circuit;
 use hookwright_engine::delivery::State;
+use hookwright_engine::restraint::Restraint;
 use hookwright_engine::time::Time;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::crd::WebhookStatus;
 use crate::crd::condition::{self, Claim, Holds, Reason, Type};
 use crate::crd::webhook::{Counts, LastDelivery, LastFailure};
+use crate::delivery::Restrained;
 use crate::store::{Delivery, Held, Summary};
 
 /// Longest text of an error in a status, in characters.
 const MAX_ERROR: usize = 1024;
 /// The conditions of a webhook that the projector owns.
-const OWNED: [Type; 2] = [Type::EndpointHealthy, Type::RecordsComplete];
+const OWNED: [Type; 3] = [Type::EndpointHealthy, Type::RecordsComplete, Type::Throttled];
+/// A quiet that is over before this is not shown: it would be over before anybody looked.
+const BRIEF: Duration = Duration::from_secs(10);
+/// So long must deliveries have waited for a rate limit before that is shown: a burst that is worked
+/// off by then is what the limit is for.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Why deliveries wait: what people are told of.
-const STOPPED: [Reason; 3] = [Reason::CircuitOpen, Reason::Gone, Reason::Failing];
+const STOPPED: [Reason; 4] = [Reason::CircuitOpen, Reason::Gone, Reason::Failing, Reason::RetryAfter];
 
 /// The part of a webhook's status that the projector owns.
 #[must_use]
@@ -42,6 +51,7 @@ pub fn owned(status: &WebhookStatus) -> WebhookStatus {
 pub fn of(
     summary: &Summary,
     circuit: Circuit,
+    restrained: Option<Restrained>,
     complete: bool,
     generation: Option<i64>,
     before: &WebhookStatus,
@@ -56,7 +66,10 @@ pub fn of(
                 .to_owned(),
     });
     let before: &[Condition] = before.conditions.as_deref().unwrap_or_default();
-    let claims = [Some(health(summary, circuit, generation)), incomplete].into_iter().flatten();
+    let quiet = restrained.and_then(|restrained| quiet(restrained, now));
+    let health = health(summary, circuit, quiet, generation);
+    let throttled = restrained.and_then(|restrained| throttled(restrained, now));
+    let claims = [Some(health), incomplete, throttled].into_iter().flatten();
     WebhookStatus {
         last_delivery: summary.last.as_ref().map(last_delivery),
         last_failure: summary.last_failure.as_ref().map(|(_, attempt)| last_failure(attempt)),
@@ -73,9 +86,23 @@ pub fn of(
 }
 
 /// What people are told by a Kubernetes Event when a status changes from `before` to `after`: that a
-/// receiver is gone or did nothing but fail, that it is left alone, or that deliveries flow again.
+/// receiver is gone or did nothing but fail, that it is left alone or asked for quiet, that deliveries flow
+/// again, or that a rate limit holds them back.
 #[must_use]
 pub fn announcement(before: &WebhookStatus, after: &WebhookStatus) -> Option<Claim> {
+    let of_health = health_news(before, after);
+    of_health.or_else(|| {
+        let throttled = condition_of(after, Type::Throttled)?;
+        condition_of(before, Type::Throttled).is_none().then(|| Claim {
+            about: Type::Throttled,
+            holds: Holds::True,
+            reason: Reason::RateLimited,
+            message: throttled.message.clone(),
+        })
+    })
+}
+
+fn health_news(before: &WebhookStatus, after: &WebhookStatus) -> Option<Claim> {
     let (before, health) = (health_of(before), health_of(after)?);
     let was = |reason: Reason| before.is_some_and(|it| it.reason == reason.as_str());
     let stopped = STOPPED.into_iter().find(|reason| reason.as_str() == health.reason);
@@ -91,8 +118,35 @@ pub fn announcement(before: &WebhookStatus, after: &WebhookStatus) -> Option<Cla
 }
 
 fn health_of(status: &WebhookStatus) -> Option<&Condition> {
+    condition_of(status, Type::EndpointHealthy)
+}
+
+fn condition_of(status: &WebhookStatus, about: Type) -> Option<&Condition> {
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    conditions.iter().find(|it| it.type_ == Type::EndpointHealthy.as_str())
+    conditions.iter().find(|it| it.type_ == about.as_str())
+}
+
+/// Until when a receiver has asked for quiet, where that is worth showing.
+fn quiet(restrained: Restrained, now: Time) -> Option<Time> {
+    match restrained.by {
+        Restraint::Quiet { until } => Some(until).filter(|until| *until > now + BRIEF),
+        Restraint::Held(_) | Restraint::CircuitOpen | Restraint::RateLimited => None,
+    }
+}
+
+fn throttled(restrained: Restrained, now: Time) -> Option<Claim> {
+    match restrained.by {
+        Restraint::RateLimited if now.since(restrained.since) >= PATIENCE => Some(Claim {
+            about: Type::Throttled,
+            holds: Holds::True,
+            reason: Reason::RateLimited,
+            message: "more events come than spec.rateLimit lets through: deliveries wait, and none is lost"
+                .to_owned(),
+        }),
+        Restraint::RateLimited | Restraint::Held(_) | Restraint::CircuitOpen | Restraint::Quiet { .. } => {
+            None
+        }
+    }
 }
 
 /// Whether a webhook whose last attempt was `outcome` counts as healthy in `status`; `None` where
@@ -106,7 +160,7 @@ pub fn is_healthy(status: &WebhookStatus) -> Option<bool> {
     }
 }
 
-fn health(summary: &Summary, circuit: Circuit, generation: Option<i64>) -> Claim {
+fn health(summary: &Summary, circuit: Circuit, quiet: Option<Time>, generation: Option<i64>) -> Claim {
     let claim =
         |holds, reason, message: String| Claim { about: Type::EndpointHealthy, holds, reason, message };
     if let Some(held) = generation.and_then(|generation| summary.held(generation)) {
@@ -126,6 +180,13 @@ fn health(summary: &Summary, circuit: Circuit, generation: Option<i64>) -> Claim
             attempt.outcome
         );
         return claim(Holds::False, Reason::CircuitOpen, message);
+    }
+    if let Some(until) = quiet {
+        let message = format!(
+            "the receiver asked for quiet until {until}: deliveries wait; the last attempt: {}",
+            attempt.outcome
+        );
+        return claim(Holds::False, Reason::RetryAfter, message);
     }
     match attempt.outcome.verdict() {
         Verdict::Success => {

@@ -67,6 +67,29 @@ async fn a_receiver_that_always_fails_is_left_alone_until_a_probe_arrives() {
     }
 }
 
+#[tokio::test]
+async fn a_receiver_that_asks_for_quiet_is_shown_to_do_so() {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace("quiet").await;
+    let busy = |_, _: &support::Request| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "3600")]);
+    let receiver = Receiver::answering(busy).await;
+    let operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
+    ns.apply(&webhook("orders", &receiver, json!({}))).await;
+    ns.kubectl(&["wait", "whk/orders", "--for=condition=Ready", "--timeout=60s"]).await.success();
+    let event = json!({ "type": "resource.created", "data": {} });
+    assert_eq!(operator.publish(&ns, &event).await.0, StatusCode::ACCEPTED);
+    until(&ns, "EndpointHealthy", "RetryAfter").await;
+    eventually("the Event", async || {
+        let found =
+            ns.kubectl(&["get", "events", "--field-selector=reason=RetryAfter", "--output=name"]).await;
+        let events = found.success();
+        if events.lines().count() == 1 { Ok(()) } else { Err(events) }
+    })
+    .await;
+    let page = reqwest::get(format!("{}/metrics", operator.url())).await.unwrap().text().await.unwrap();
+    assert!(page.contains("hookwright_webhooks_restrained{reason=\"RetryAfter\"} 1\n"), "{page}");
+}
+
 /// Waits until a condition of the webhook has this reason.
 async fn until(ns: &Namespace<'_>, condition: &str, reason: &str) {
     let path = format!("--output=jsonpath={{.status.conditions[?(@.type=='{condition}')].reason}}");

@@ -19,6 +19,7 @@ use crate::delivery::{Kind, Pending, Record, State};
 use crate::endpoint::{Endpoint, Hold, Receiver};
 use crate::id::{DeliveryId, WebhookId};
 use crate::ordering::Line;
+use crate::restraint::Restraint;
 use crate::time::Time;
 
 /// How long a delivery waits after a failure of our own, which is not charged.
@@ -87,6 +88,13 @@ pub enum Effect {
         webhook: WebhookId,
         /// What it is now.
         circuit: Circuit,
+    },
+    /// What holds a webhook's deliveries back has changed: show it.
+    Restraint {
+        /// The webhook.
+        webhook: WebhookId,
+        /// What it is now; `None` where deliveries flow.
+        restraint: Option<Restraint>,
     },
     /// By what its receiver did, a webhook is held from now on: show it.
     Held {
@@ -220,6 +228,9 @@ impl Engine {
             *self.stale_pages.entry(webhook).or_default() += 1;
         }
         turn(webhook, queue.circuit(), Circuit::Closed, effects);
+        if queue.told().is_some() {
+            effects.push(Effect::Restraint { webhook, restraint: None });
+        }
         self.schedule.set(webhook, None, now);
         for flying in self.in_flight.values_mut().filter(|flying| flying.pending.webhook == webhook) {
             flying.canceled = true;
@@ -376,6 +387,9 @@ impl Engine {
             effects.push(Effect::Command(Command::Load { webhook, after, limit }));
         }
         self.schedule.set(webhook, queue.next_send(), now);
+        if let Some(restraint) = queue.news(now) {
+            effects.push(Effect::Restraint { webhook, restraint });
+        }
     }
 
     /// Sends what is due, one webhook after the other, as far as the limits allow.

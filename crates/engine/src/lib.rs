@@ -24,6 +24,7 @@ pub mod id;
 pub mod ordering;
 pub mod pattern;
 pub mod rate;
+pub mod restraint;
 pub mod retry;
 pub mod streak;
 pub mod subscriptions;

@@ -42,7 +42,7 @@ fn after(status: u16) -> Summary {
 }
 
 fn say(summary: &Summary, complete: bool) -> WebhookStatus {
-    of(summary, Circuit::Closed, complete, Some(2), &WebhookStatus::default(), NOW)
+    of(summary, Circuit::Closed, None, complete, Some(2), &WebhookStatus::default(), NOW)
 }
 
 fn said(status: &WebhookStatus) -> Vec<String> {
@@ -120,7 +120,7 @@ fn what_was_written_is_recognised_whoever_else_writes() {
     conditions.push(Condition { type_: "Ready".to_owned(), ..conditions[0].clone() });
     assert_eq!(owned(&read), written);
     assert_eq!(
-        of(&after(200), Circuit::Closed, false, Some(2), &owned(&read), NOW + Duration::from_mins(1)),
+        of(&after(200), Circuit::Closed, None, false, Some(2), &owned(&read), NOW + Duration::from_mins(1)),
         written
     );
 }
@@ -128,7 +128,7 @@ fn what_was_written_is_recognised_whoever_else_writes() {
 #[test]
 fn an_open_circuit_is_a_reason_and_its_turns_are_announced_once() {
     let before = say(&after(500), true);
-    let open = of(&after(500), Circuit::Open, true, Some(2), &before, NOW);
+    let open = of(&after(500), Circuit::Open, None, true, Some(2), &before, NOW);
     assert_eq!(said(&open), ["EndpointHealthy=False/CircuitOpen"]);
     let announced = |before: &WebhookStatus, after: &WebhookStatus| {
         announcement(before, after).map(|claim| (claim.holds, claim.reason))
@@ -140,4 +140,33 @@ fn an_open_circuit_is_a_reason_and_its_turns_are_announced_once() {
     let gone = say(&Summary { gone_generation: Some(2), ..after(410) }, true);
     assert_eq!(announced(&open, &gone), Some((Holds::False, Reason::Gone)));
     assert_eq!(announced(&gone, &gone), None);
+}
+
+#[test]
+fn a_quiet_that_the_receiver_asked_for_is_told_unless_it_is_brief() {
+    let quiet = |seconds| {
+        let until = NOW + Duration::from_secs(seconds);
+        let restrained = Restrained { by: Restraint::Quiet { until }, since: NOW };
+        of(&after(429), Circuit::Closed, Some(restrained), true, Some(2), &WebhookStatus::default(), NOW)
+    };
+    assert_eq!(said(&quiet(11)), ["EndpointHealthy=False/RetryAfter"]);
+    assert_eq!(said(&quiet(10)), ["EndpointHealthy=False/HTTPStatus"]);
+    let news = announcement(&say(&after(200), true), &quiet(60)).unwrap();
+    assert_eq!((news.holds, news.reason), (Holds::False, Reason::RetryAfter));
+    assert!(news.message.contains("HTTP 429"), "{}", news.message);
+    assert_eq!(announcement(&quiet(60), &quiet(30)), None, "told once");
+}
+
+#[test]
+fn a_rate_limit_that_holds_deliveries_back_for_long_is_told_once_and_says_nothing_of_the_receiver() {
+    let limited = |seconds| {
+        let restrained = Restrained { by: Restraint::RateLimited, since: NOW };
+        let now = NOW + Duration::from_secs(seconds);
+        of(&after(200), Circuit::Closed, Some(restrained), true, Some(2), &WebhookStatus::default(), now)
+    };
+    assert_eq!(said(&limited(59)), ["EndpointHealthy=True/Delivered"]);
+    assert_eq!(said(&limited(60)), ["EndpointHealthy=True/Delivered", "Throttled=True/RateLimited"]);
+    let news = announcement(&limited(59), &limited(60)).unwrap();
+    assert_eq!((news.about, news.reason), (Type::Throttled, Reason::RateLimited));
+    assert_eq!(announcement(&limited(60), &limited(70)), None);
 }

@@ -12,6 +12,7 @@ use crate::endpoint::{Endpoint, Hold, Receiver, Target};
 use crate::id::DeliveryId;
 use crate::ordering::Line;
 use crate::rate::Bucket;
+use crate::restraint::Restraint;
 use crate::retry::MAX_DELAY;
 use crate::streak::Streak;
 use crate::time::Time;
@@ -40,6 +41,8 @@ pub(super) struct Queue {
     pub(super) streak: Option<Streak>,
     /// Whether `streak` is known: from the log, or from an attempt since.
     recalled: bool,
+    /// What was told to hold its deliveries back.
+    told: Option<Restraint>,
 }
 
 impl Queue {
@@ -56,6 +59,7 @@ impl Queue {
             gone_generation: None,
             streak: None,
             recalled: false,
+            told: None,
         }
     }
 
@@ -98,6 +102,32 @@ impl Queue {
         let well = self.breaker.as_ref().map_or(Some(Time::MIN), Breaker::next)?;
         let paced = self.bucket.map_or(Time::MIN, |bucket| bucket.next());
         self.window.first().map(|pending| pending.due.max(self.quiet_until).max(paced).max(well))
+    }
+
+    /// What holds its deliveries back at `now`, and, where that is not what was told last, tells it.
+    pub(super) fn news(&mut self, now: Time) -> Option<Option<Restraint>> {
+        let restraint = self.restraint(now);
+        (std::mem::replace(&mut self.told, restraint) != restraint).then_some(restraint)
+    }
+
+    fn restraint(&self, now: Time) -> Option<Restraint> {
+        if let Err(hold) = self.receiver() {
+            return Some(Restraint::Held(hold));
+        }
+        if self.circuit() == Circuit::Open {
+            return Some(Restraint::CircuitOpen);
+        }
+        let first = self.window.first()?;
+        if self.quiet_until > now {
+            return Some(Restraint::Quiet { until: self.quiet_until });
+        }
+        let empty = self.bucket.is_some_and(|bucket| bucket.next() > now);
+        (empty && first.due <= now).then_some(Restraint::RateLimited)
+    }
+
+    /// What was told last of [`Self::news`].
+    pub(super) const fn told(&self) -> Option<Restraint> {
+        self.told
     }
 
     /// Takes the next delivery to be sent, with its receiver.

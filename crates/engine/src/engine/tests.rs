@@ -7,6 +7,7 @@ use crate::breaker;
 use crate::endpoint::{ReceiverUrl, Target};
 use crate::id::EventKey;
 use crate::ordering;
+use crate::rate;
 use crate::retry;
 
 const NOW: Time = Time::from_secs(1_700_000_000);
@@ -70,7 +71,9 @@ impl Bench {
         self.0.step(now, input, &mut effects);
         let sent = effects.into_iter().filter_map(|effect| match effect {
             Effect::Send(send) => Some(send.pending.id.as_u64()),
-            Effect::Command(_) | Effect::Circuit { .. } | Effect::Held { .. } => None,
+            Effect::Command(_) | Effect::Circuit { .. } | Effect::Held { .. } | Effect::Restraint { .. } => {
+                None
+            }
         });
         sent.collect()
     }
@@ -197,4 +200,42 @@ fn what_follows_a_canceled_delivery_waits_until_its_request_has_ended() {
     assert_eq!(bench.0.next_wake(), Some(NOW + FAULT_DELAY));
     assert!(bench.answered(1, 500).is_empty());
     assert_eq!(bench.step_at(NOW + FAULT_DELAY, Input::Tick), [2]);
+}
+
+#[test]
+fn what_holds_deliveries_back_is_told_when_it_changes() {
+    let mut bench = Bench::new(Limits::default(), &[]);
+    let limited = Endpoint { rate_limit: Some(rate::Limit::new(1, 1).unwrap()), ..(*endpoint(1, 9)).clone() };
+    let held = Arc::new(Endpoint { target: Target::Held(Hold::Suspended), ..limited.clone() });
+    let second = Duration::from_secs(1);
+    let mut told = |after: Duration, input| {
+        let mut effects = Vec::new();
+        bench.0.step(NOW + after, input, &mut effects);
+        let told = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Restraint { webhook: _, restraint } => Some(restraint),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    let busy = |id, until| {
+        let outcome = Outcome::Responded { status: 429, retry_after: Some(until) };
+        let attempt = Attempt { started: NOW, elapsed: Duration::ZERO, outcome, response: Vec::new() };
+        Input::Attempted { delivery: DeliveryId::from_u64(id), attempt, entropy: 0 }
+    };
+    assert_eq!(
+        told(Duration::ZERO, Input::Upsert(Arc::clone(&held))),
+        [Some(Restraint::Held(Hold::Suspended))]
+    );
+    assert_eq!(told(Duration::ZERO, Input::Upsert(Arc::new(limited))), [None]);
+    assert!(told(Duration::ZERO, Input::Loaded { webhook: webhook(1), page: Page::default() }).is_empty());
+    let three = (1..=3).map(|id| pending(id, 1)).collect();
+    assert_eq!(told(Duration::ZERO, Input::Accepted(three)).last(), Some(&Some(Restraint::RateLimited)));
+    assert!(told(second, Input::Tick).is_empty(), "one is sent, and the last one waits");
+    let until = NOW + second * 60;
+    assert_eq!(told(second, busy(1, until)), [Some(Restraint::Quiet { until })]);
+    assert!(told(second, Input::Tick).is_empty());
+    assert_eq!(told(second * 60, Input::Tick), [None]);
+    let suspended = Some(Restraint::Held(Hold::Suspended));
+    assert_eq!(told(second * 60, Input::Upsert(Arc::clone(&held))), [suspended]);
+    assert_eq!(told(second * 60, Input::Remove(webhook(1))), [None]);
 }
