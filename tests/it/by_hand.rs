@@ -67,7 +67,7 @@ async fn an_annotation_retries_all_that_failed_once_per_value() {
     shows(&ns, "three successes", |status| status["counts"]["delivered"] == 3).await;
     shows(&ns, "the echo", |status| status["redriveRequestedAt"] == "one").await;
     assert_eq!(told(&ns, "Redriven").await, "3 failed deliveries are retried, as one asks");
-    let page = reqwest::get(format!("{}/metrics", operator.url())).await.unwrap().text().await.unwrap();
+    let page = operator.metrics().await;
     assert!(page.contains("hookwright_deliveries_redriven_total{by=\"Annotation\"} 3\n"), "{page}");
 
     // As a crash between the redrive and its echo would leave it.
