@@ -156,8 +156,8 @@ async fn an_annotation_sends_a_test_once_per_value_whatever_is_subscribed_to() {
     ns.apply(&webhook("orders", &receiver, spec)).await;
     ns.kubectl(&["wait", "whk/orders", "--for=condition=Ready", "--timeout=60s"]).await.success();
     annotate(&ns, TEST, "one").await;
-    let received = receiver.requests(1).await;
-    assert_eq!(received[0].headers["x-pcf-event"], "test.ping");
+    let first = &receiver.requests(1).await[0];
+    assert_eq!(first.headers["x-pcf-event"], "test.ping");
     shows(&ns, "the echo", |status| status["testRequestedAt"] == "one").await;
     shows(&ns, "the result", |status| status["lastDelivery"]["responseCode"] == 200).await;
     assert!(told(&ns, "TestSent").await.starts_with("a test.ping is sent as del_"));
