@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo tools test lint cluster crds
+.PHONY: help demo tools test lint cluster crds openapi
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,8 @@ demo: ## deliver two events to two receivers, without a cluster
 	@cargo build --quiet --locked --bin hookwright --example demo
 	@target/debug/examples/demo
 
-tools: ## build what the tests run: etcd, kube-apiserver, kube-controller-manager, kubectl, redis-server (once per machine)
-	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server
+tools: ## build what the tests run: etcd, kube-apiserver, kube-controller-manager, kubectl, redis-server, schemathesis (once per machine)
+	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server schemathesis
 
 test: tools ## run every test; the last line counts them
 	@cargo test --workspace --all-features --locked | awk ' \
@@ -43,3 +43,7 @@ crds: ## write crds/ from the Rust types
 		file { print > file; next } \
 		{ text = text $$0 "\n" } \
 		$$1 == "name:" { file = "crds/" $$2 ".yaml"; printf "%s", text > file }'
+
+openapi: ## write docs/openapi.json from the routes and the Rust types
+	@cargo run --quiet --locked --bin hookwright -- openapi > docs/openapi.json.new
+	@mv docs/openapi.json.new docs/openapi.json

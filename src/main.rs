@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use hookwright::api::openapi;
 use hookwright::app;
 use hookwright::config::{Config, ConfigError};
 use hookwright::crd;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Config::Operator(settings) => app::operator(settings),
         Config::Standalone(settings) => app::standalone(settings),
         Config::Crds => crd::yaml().map_err(app::Error::from).and_then(|yaml| print(&yaml)),
+        Config::Openapi => openapi::text().map_err(app::Error::from).and_then(|text| print(&text)),
         Config::Version => print(concat!("hookwright ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {

@@ -7,15 +7,18 @@ use hookwright_engine::attempt::Attempt;
 use hookwright_engine::delivery::State as Outcome;
 use hookwright_engine::id::DeliveryId;
 use hookwright_engine::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::error::{Kind, Problem};
+use super::openapi::time as time_schema;
 use super::query::{Call, Limit, Namespace};
 use crate::store::{Delivery, Query};
 
 /// A delivery.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
 pub(super) struct DeliveryView {
     id: String,
     webhook_id: String,
@@ -29,10 +32,12 @@ pub(super) struct DeliveryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     response_time_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time_schema")]
     delivered_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time_schema")]
     next_retry_at: Option<String>,
     /// The delivery that failed, where this one is its dead letter.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,9 +96,11 @@ fn milliseconds(attempt: &Attempt) -> u64 {
 }
 
 /// One request of a delivery.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Attempt")]
 struct AttemptView {
     attempt: u32,
+    #[schemars(schema_with = "time_schema")]
     started_at: String,
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +128,8 @@ impl From<(u32, Attempt)> for AttemptView {
 }
 
 /// A page of a webhook's deliveries, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Deliveries")]
 pub(super) struct Page {
     deliveries: Vec<DeliveryView>,
     /// Where to go on, while there is more.
@@ -130,15 +138,22 @@ pub(super) struct Page {
 }
 
 /// Which deliveries to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     #[serde(default)]
     limit: Limit,
+    /// Where to go on: the `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Only those that were, or were not, delivered.
     delivered: Option<bool>,
+    /// Only those of this type of event.
     event_type: Option<String>,
+    /// Only those made at this time or later.
+    #[schemars(schema_with = "time_schema")]
     since: Option<String>,
+    /// Only those made before this time.
+    #[schemars(schema_with = "time_schema")]
     until: Option<String>,
 }
 
@@ -188,7 +203,8 @@ pub(super) async fn list(
 }
 
 /// A delivery with all its attempts, oldest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeliveryWithAttempts")]
 pub(super) struct Detailed {
     #[serde(flatten)]
     delivery: DeliveryView,

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hookwright_engine::event::{self, InvalidEvent};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::metrics::Refusal;
@@ -15,7 +16,7 @@ use crate::store::{self, PublishError};
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The kinds of problem. A closed set: clients tell them apart by `type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The request makes no sense.
     BadRequest,
@@ -63,7 +64,9 @@ impl Kind {
         }
     }
 
-    const fn status(self) -> StatusCode {
+    /// The status of its answers.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest | Self::NotJson => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -78,6 +81,12 @@ impl Kind {
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        self.names().1
     }
 
     /// `type` and `title`.
@@ -105,7 +114,7 @@ impl Kind {
 }
 
 /// An answer that is not 2xx.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Problem {
     #[serde(skip)]
     kind: Kind,
@@ -123,7 +132,7 @@ pub struct Problem {
 }
 
 /// What is wrong with one field.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 struct FieldError {
     pointer: String,
     detail: String,

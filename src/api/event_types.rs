@@ -2,10 +2,11 @@
 
 use axum::Json;
 use hookwright_engine::pattern::CATALOGUE;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The types that every installation knows; others are accepted too.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Catalogue {
     event_types: &'static [&'static str],
 }

@@ -6,6 +6,7 @@ use axum::{Extension, Json};
 use futures::future;
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::EventId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -21,8 +22,9 @@ pub(super) const MAX_BATCH: usize = 1000;
 pub(super) const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// An accepted event, durable with its deliveries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Accepted {
+    #[schemars(with = "String")]
     id: EventId,
     /// The ids of its deliveries: one for each webhook that gets it.
     deliveries: Vec<String>,
@@ -63,9 +65,19 @@ struct Batch<'a> {
 }
 
 /// What became of the events of a batch, in their order: each accepted or a problem.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Results {
+    #[schemars(with = "Vec<Judged>")]
     results: Vec<serde_json::Value>,
+}
+
+/// What became of one event of a batch.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)] // It is a schema only.
+enum Judged {
+    Accepted(Accepted),
+    Problem(Problem),
 }
 
 /// `POST /v1/events/batch`
@@ -79,7 +91,7 @@ pub(super) async fn publish_batch(
     request: Request,
 ) -> Result<(StatusCode, Json<Results>), Problem> {
     let body = body::read(request, MAX_BATCH_BYTES).await?;
-    let Batch { events } = serde_json::from_slice(&body)?;
+    let Batch { events } = body::object(&body)?;
     if !(1..=MAX_BATCH).contains(&events.len()) {
         let detail = format!("must hold 1 to {MAX_BATCH} events, not {}", events.len());
         return Err(Problem::field("/events", detail));

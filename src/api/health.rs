@@ -9,7 +9,7 @@ use super::Api;
 use super::error::{Kind, Problem};
 use crate::metrics::Glance;
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The process answers.
 pub(super) async fn alive() -> &'static str {

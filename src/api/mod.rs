@@ -13,6 +13,7 @@ pub mod error;
 mod event_types;
 mod events;
 mod health;
+pub mod openapi;
 mod query;
 mod route;
 pub mod server;
@@ -88,36 +89,51 @@ pub fn routes() -> Vec<Route> {
     use Access::{Anybody, Known, Namespaced, Path};
     use Resource::{WebhookDeliveries, WebhookEvents, Webhooks};
     use Verb::{Create, Delete, Get, List, Patch};
+    use openapi::describe;
     vec![
-        Route::post("/v1/events", Namespaced(Create, WebhookEvents), events::publish),
-        Route::post("/v1/events/batch", Namespaced(Create, WebhookEvents), events::publish_batch),
-        Route::get("/v1/event-types", Known, event_types::list),
-        Route::get("/v1/webhooks", Namespaced(List, Webhooks), webhooks::list),
-        Route::post("/v1/webhooks", Namespaced(Create, Webhooks), webhooks::create),
-        Route::get("/v1/webhooks/{id}", Namespaced(Get, Webhooks), webhooks::show),
-        Route::patch("/v1/webhooks/{id}", Namespaced(Patch, Webhooks), webhooks::patch),
-        Route::delete("/v1/webhooks/{id}", Namespaced(Delete, Webhooks), webhooks::delete),
+        Route::post("/v1/events", Namespaced(Create, WebhookEvents), events::publish)
+            .described(describe::events::publish()),
+        Route::post("/v1/events/batch", Namespaced(Create, WebhookEvents), events::publish_batch)
+            .described(describe::events::publish_batch()),
+        Route::get("/v1/event-types", Known, event_types::list).described(describe::events::types()),
+        Route::get("/v1/webhooks", Namespaced(List, Webhooks), webhooks::list)
+            .described(describe::webhooks::list()),
+        Route::post("/v1/webhooks", Namespaced(Create, Webhooks), webhooks::create)
+            .described(describe::webhooks::create()),
+        Route::get("/v1/webhooks/{id}", Namespaced(Get, Webhooks), webhooks::show)
+            .described(describe::webhooks::show()),
+        Route::patch("/v1/webhooks/{id}", Namespaced(Patch, Webhooks), webhooks::patch)
+            .described(describe::webhooks::patch()),
+        Route::delete("/v1/webhooks/{id}", Namespaced(Delete, Webhooks), webhooks::delete)
+            .described(describe::webhooks::delete()),
         // As a patch may replace the signing key, too.
-        Route::post("/v1/webhooks/{id}/secret/rotate", Namespaced(Patch, Webhooks), webhooks::rotate),
+        Route::post("/v1/webhooks/{id}/secret/rotate", Namespaced(Patch, Webhooks), webhooks::rotate)
+            .described(describe::webhooks::rotate()),
         // As a `WebhookDelivery` that somebody creates is sent, too.
         Route::post("/v1/webhooks/{id}/test", Namespaced(Create, WebhookDeliveries), webhooks::trial::send)
+            .described(describe::webhooks::test())
             .with_own_timeout(),
         Route::post(
             "/v1/webhooks/{id}/redrive",
             Namespaced(Patch, WebhookDeliveries),
             webhooks::redrive::send,
-        ),
-        Route::get("/v1/webhooks/{id}/deliveries", Namespaced(List, WebhookDeliveries), deliveries::list),
-        Route::get("/v1/webhooks/deliveries/{id}", Namespaced(Get, WebhookDeliveries), deliveries::show),
+        )
+        .described(describe::webhooks::redrive()),
+        Route::get("/v1/webhooks/{id}/deliveries", Namespaced(List, WebhookDeliveries), deliveries::list)
+            .described(describe::deliveries::list()),
+        Route::get("/v1/webhooks/deliveries/{id}", Namespaced(Get, WebhookDeliveries), deliveries::show)
+            .described(describe::deliveries::show()),
         Route::post(
             "/v1/webhooks/deliveries/{id}/retry",
             Namespaced(Patch, WebhookDeliveries),
             deliveries::retry,
-        ),
-        Route::get("/metrics", Path, health::metrics),
-        Route::get("/metrics/webhooks", Path, health::webhooks),
-        Route::get("/healthz", Anybody, health::alive),
-        Route::get("/readyz", Anybody, health::ready),
+        )
+        .described(describe::deliveries::retry()),
+        Route::get("/metrics", Path, health::metrics).described(describe::process::metrics()),
+        Route::get("/metrics/webhooks", Path, health::webhooks).described(describe::process::glance()),
+        Route::get("/openapi.json", Anybody, openapi::show).described(describe::process::openapi()),
+        Route::get("/healthz", Anybody, health::alive).described(describe::process::alive()),
+        Route::get("/readyz", Anybody, health::ready).described(describe::process::ready()),
     ]
 }
 

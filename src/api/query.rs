@@ -4,6 +4,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
@@ -100,9 +101,9 @@ const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 500;
 
 /// How many entries to list at most: `?limit=`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "u32")]
-pub(super) struct Limit(u32);
+pub(super) struct Limit(#[schemars(range(min = 1, max = MAX_LIMIT))] u32);
 
 impl Limit {
     pub(super) const fn get(self) -> u32 {

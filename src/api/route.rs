@@ -10,6 +10,7 @@ use axum::routing::{self, MethodRouter};
 use tower_http::timeout::TimeoutLayer;
 
 use super::auth::{Access, Guard, guard};
+use super::openapi::Operation;
 use super::{Api, REQUEST_TIMEOUT};
 
 /// One way into the API: what is called, what that takes, and who answers. There is no other way to
@@ -22,6 +23,8 @@ pub struct Route {
     pub path: &'static str,
     /// What its callers need.
     pub access: Access,
+    /// What it takes and answers.
+    pub operation: Operation,
     timeout: Timeout,
     handler: MethodRouter<Api>,
 }
@@ -67,7 +70,16 @@ impl Route {
     }
 
     fn new(method: Method, path: &'static str, access: Access, handler: MethodRouter<Api>) -> Self {
-        Self { method, path, access, timeout: Timeout::Usual, handler }
+        Self { method, path, access, operation: Operation::default(), timeout: Timeout::Usual, handler }
+    }
+
+    /// Says what it takes and answers.
+    pub(super) fn described(self, operation: Operation) -> Self {
+        Self { operation, ..self }
+    }
+
+    pub(super) fn has_own_timeout(&self) -> bool {
+        self.timeout == Timeout::Own
     }
 
     /// The handler waits for a receiver, and bounds its time itself.
@@ -77,7 +89,7 @@ impl Route {
 
     /// The handler behind what guards it.
     fn guarded(self, api: &Api) -> MethodRouter<Api> {
-        let Self { method: _, path, access, timeout, handler } = self;
+        let Self { method: _, path, access, operation: _, timeout, handler } = self;
         let handler = match timeout {
             Timeout::Usual => handler
                 .route_layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT)),

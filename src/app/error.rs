@@ -50,6 +50,9 @@ pub enum Error {
     /// The custom resource definitions cannot be written as YAML.
     #[error("failed to print the custom resource definitions: {0}")]
     Crds(#[from] serde_yaml::Error),
+    /// The description of the REST API cannot be written as JSON.
+    #[error("failed to print the description of the REST API: {0}")]
+    OpenApi(#[from] serde_json::Error),
     /// Nobody reads what is printed.
     #[error("failed to print: {0}")]
     Stdout(io::Error),

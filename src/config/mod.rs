@@ -28,6 +28,8 @@ pub enum Config {
     Standalone(Standalone),
     /// Print the custom resource definitions as YAML
     Crds,
+    /// Print the description of the REST API as OpenAPI 3.1
+    Openapi,
     /// Print the version
     Version,
 }
@@ -261,7 +263,9 @@ impl Config {
             {
                 Err(ConfigError::Exposed(settings.listen))
             }
-            Self::Operator(_) | Self::Standalone(_) | Self::Crds | Self::Version => Ok(config),
+            Self::Operator(_) | Self::Standalone(_) | Self::Crds | Self::Openapi | Self::Version => {
+                Ok(config)
+            }
         }
     }
 }

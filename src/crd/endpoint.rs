@@ -19,6 +19,7 @@ use std::time::Duration;
 use hookwright_engine::endpoint::{Endpoint, Hold, PreviousKey, Receiver, Target};
 use hookwright_engine::id::WebhookId;
 
+pub use self::receiver::MAX_SIGNING_KEY;
 use super::secret::{SecretKey, Secrets, Unresolved};
 use super::webhook::{
     Authorization, DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, SecretKeyRef, Tls, Webhook,

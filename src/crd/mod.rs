@@ -17,7 +17,7 @@ mod sending;
 pub mod webhook;
 pub mod webhook_delivery;
 
-pub use field::{Field, has_webhook_field, webhook_fields};
+pub use field::{Field, has_webhook_field, list_for_object, webhook_fields};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hookwright_engine::attempt::Outcome;
 use hookwright_engine::delivery::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How many attempts the latency is that of.
@@ -25,7 +26,7 @@ struct Seen {
 }
 
 /// Deliveries, and what their attempts were like.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Glance {
     deliveries: Deliveries,
     latency: Latency,
@@ -34,7 +35,8 @@ pub struct Glance {
 }
 
 /// Deliveries that ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "GlanceDeliveries")]
 struct Deliveries {
     total: u64,
     successful: u64,
@@ -42,7 +44,7 @@ struct Deliveries {
 }
 
 /// How long attempts took, in milliseconds, over the last 1,000.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 struct Latency {
     average: f64,
     p95: u64,

@@ -20,6 +20,7 @@ mod example_webhooks;
 mod filters;
 mod held;
 mod oauth2;
+mod openapi;
 mod ordering;
 mod pace;
 mod publishing;

@@ -13,10 +13,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::places;
+use crate::api::body;
 use crate::api::error::Problem;
 use crate::crd::endpoint;
 use crate::crd::secret::{Secrets, Unresolved};
-use crate::crd::{Webhook, WebhookSpec, has_webhook_field};
+use crate::crd::{Webhook, WebhookSpec, has_webhook_field, list_for_object};
 
 const HEADERS: &str = "/request/headers";
 const EXPRESSIONS: &str = "/filters/expressions";
@@ -37,7 +38,7 @@ pub(super) struct Change {
 impl Change {
     /// Reads a body.
     pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
-        let body: Value = serde_json::from_slice(body)?;
+        let body = body::parse(body)?;
         if !body.is_object() {
             return Err(Problem::field("", "must be an object"));
         }
@@ -159,6 +160,9 @@ impl Change {
             return Err(Problem::field("/events", "is required"));
         }
         let headers = header_names(&changed);
+        if let Some(path) = list_for_object(&changed) {
+            return Err(Problem::field(&self.pointer(&path, &headers), "must be an object"));
+        }
         let mut unknown = Vec::new();
         let mut note = |path: serde_ignored::Path<'_>| unknown.push(path.to_string().replace(".?", ""));
         let spec = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(changed, &mut note));

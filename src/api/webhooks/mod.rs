@@ -8,6 +8,7 @@ pub mod catalog;
 mod change;
 mod places;
 pub(super) mod redrive;
+pub(super) mod schema;
 pub(super) mod trial;
 mod view;
 
@@ -19,13 +20,14 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use hookwright_engine::endpoint::{Endpoint, Target};
 use hookwright_engine::id::WebhookId;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
 use self::catalog::Error;
 use self::change::Change;
-use self::view::View;
+pub(super) use self::view::View;
 use super::auth::Object;
 use super::error::{Kind, Problem};
 use super::query::{Call, Limit, Namespace};
@@ -72,16 +74,18 @@ pub(super) async fn create(
 }
 
 /// Which webhooks to list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Selection {
     #[serde(default)]
     limit: Limit,
+    /// Where to go on: the `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// A page of webhooks, by name.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Webhooks")]
 pub(super) struct Listed {
     data: Vec<View>,
     /// Where to go on, while there is more.
@@ -145,7 +149,8 @@ pub(super) async fn delete(
 }
 
 /// A new signing key: shown here, and never again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "NewSecret")]
 pub(super) struct Rotated {
     id: String,
     secret: String,

@@ -128,7 +128,7 @@ fn camel_name(snake: &str) -> String {
     })
 }
 
-fn snake(camel: &str) -> String {
+pub(super) fn snake(camel: &str) -> String {
     let plain =
         CAPITALS.iter().fold(camel.to_owned(), |name, (capitals, plain)| name.replace(capitals, plain));
     let mut snake = String::with_capacity(plain.len() + 8);

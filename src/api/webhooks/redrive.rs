@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use hookwright_engine::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::api::error::Problem;
+use crate::api::openapi::optional_time;
 use crate::api::query::Call;
 use crate::api::{Api, body};
 use crate::metrics::By;
@@ -17,13 +18,17 @@ use crate::store::Selection;
 const MAX_BYTES: usize = 4096;
 
 /// Which deliveries.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Wanted {
+#[schemars(rename = "Redrive")]
+pub(in crate::api) struct Wanted {
     /// Only made at or after this time.
+    #[schemars(schema_with = "optional_time")]
     since: Option<String>,
     /// Only made before this time.
+    #[schemars(schema_with = "optional_time")]
     until: Option<String>,
+    /// Only those of this type of event.
     event_type: Option<String>,
     /// Only count them.
     dry_run: bool,
@@ -55,7 +60,8 @@ fn time(pointer: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
 }
 
 /// How many deliveries that are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Redriven")]
 pub(in crate::api) struct Counted {
     count: u64,
 }
@@ -68,9 +74,7 @@ pub(in crate::api) async fn send(
     request: Request,
 ) -> Result<(StatusCode, Json<Counted>), Problem> {
     let webhook = api.webhook(&namespace, &id)?.id;
-    // Else a list would do, too.
-    let object: Map<String, Value> = serde_json::from_slice(&body::read(request, MAX_BYTES).await?)?;
-    let wanted: Wanted = serde_json::from_value(Value::Object(object))?;
+    let wanted: Wanted = body::object(&body::read(request, MAX_BYTES).await?)?;
     let selection = wanted.selection()?;
     if wanted.dry_run {
         let count = api.store.redrivable(webhook, selection).await?;

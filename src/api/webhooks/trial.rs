@@ -13,8 +13,10 @@ use hookwright_engine::endpoint::{Endpoint, Target};
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::DeliveryId;
 use hookwright_engine::pattern::EventType;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -29,12 +31,13 @@ use crate::metrics::By;
 const QUEUE: Duration = Duration::from_secs(10);
 
 /// What to send.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Ping {
+pub(in crate::api) struct Ping {
     #[serde(default = "ping")]
     event_type: String,
     #[serde(default)]
+    #[schemars(with = "Option<Map<String, Value>>")]
     data: Option<Box<RawValue>>,
 }
 
@@ -43,7 +46,8 @@ fn ping() -> String {
 }
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TestResult")]
 pub(in crate::api) struct Tried {
     delivered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +93,7 @@ pub(in crate::api) async fn send(
 }
 
 fn draft(body: &[u8]) -> Result<Draft, Problem> {
-    let Ping { event_type, data } = serde_json::from_slice(body)?;
+    let Ping { event_type, data } = body::object(body)?;
     if event_type.parse::<EventType>().is_err() {
         return Err(Problem::field("/event_type", "must be an event type such as test.ping"));
     }

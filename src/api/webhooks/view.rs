@@ -1,16 +1,19 @@
 //! A webhook as the API shows it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::places;
+use super::{places, schema};
+use crate::api::openapi::time;
 use crate::crd::Webhook;
 use crate::store::{Delivery, Summary};
 use hookwright_engine::delivery::State;
 use hookwright_engine::id::WebhookId;
 
 /// A webhook.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
 pub(in crate::api) struct View {
     id: String,
     /// The name of its object.
@@ -21,8 +24,10 @@ pub(in crate::api) struct View {
     held: Option<HeldView>,
     /// `url`, `events`, `description` and all that it was told, in the places where it may be told.
     #[serde(flatten)]
+    #[schemars(schema_with = "schema::shown")]
     settings: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
     created_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_delivery: Option<LastDelivery>,
@@ -32,17 +37,19 @@ pub(in crate::api) struct View {
 }
 
 /// By what its receiver did, a webhook is held until it changes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Hold")]
 struct HeldView {
     reason: &'static str,
     message: String,
 }
 
 /// The delivery attempted last.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LastDelivery {
     delivered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
     delivered_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_code: Option<u16>,

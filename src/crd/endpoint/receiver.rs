@@ -12,7 +12,7 @@ use super::tls::TlsPlan;
 use crate::crd::secret::{SecretKey, Secrets, Unresolved};
 
 /// Longest signing key, in bytes.
-const MAX_SIGNING_KEY: usize = 1024;
+pub const MAX_SIGNING_KEY: usize = 1024;
 
 /// A checked request, some of whose values are still in Secrets.
 pub(super) struct Plan {
