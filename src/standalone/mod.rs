@@ -116,7 +116,7 @@ impl Standalone {
                 problems = self.next().await;
             }
         };
-        shutdown.run_until_cancelled(following).await;
+        Box::pin(shutdown.run_until_cancelled(following)).await; // Large, and once.
     }
 
     /// Waits until there is something to do, and does it, but for what is to be sent.

@@ -167,23 +167,6 @@ async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
             "spec.timeouts",
             "must not be more than requestSeconds",
         ),
-        (json!({ "concurrency": { "maxInFlight": 1001 } }), "maxInFlight", "less than or equal to 1000"),
-        (
-            json!({ "concurrency": { "maxIdleConnections": 1025 } }),
-            "maxIdleConnections",
-            "less than or equal to 1024",
-        ),
-        (
-            json!({ "concurrency": { "idleTimeoutSeconds": 0 } }),
-            "idleTimeoutSeconds",
-            "greater than or equal to 1",
-        ),
-        (json!({ "concurrency": { "ordering": "Random" } }), "concurrency.ordering", "supported values"),
-        (
-            json!({ "rateLimit": { "requests": 100_001 } }),
-            "rateLimit.requests",
-            "less than or equal to 100000",
-        ),
         (
             json!({ "circuitBreaker": { "failurePercent": 0 } }),
             "circuitBreaker.failurePercent",

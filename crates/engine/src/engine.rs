@@ -387,8 +387,8 @@ impl Engine {
             effects.push(Effect::Command(Command::Load { webhook, after, limit }));
         }
         self.schedule.set(webhook, queue.next_send(), now);
-        if let Some(restraint) = queue.news(now) {
-            effects.push(Effect::Restraint { webhook, restraint });
+        if queue.has_news(now) {
+            effects.push(Effect::Restraint { webhook, restraint: queue.told() });
         }
     }
 

@@ -46,8 +46,8 @@ impl Line {
     const WHOLE: Self = Self(NonZeroU64::MIN);
 
     fn of(id: &str) -> Self {
-        let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(id).into();
-        Self::from_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+        let head = Sha256::digest(id).into_iter().take(8).rev();
+        Self::from_u64(head.fold(0, |number, byte| number << 8 | u64::from(byte)))
     }
 
     /// From a stored number.

@@ -4,10 +4,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{self, Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookwright_engine::id::DeliveryId;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::log::{AMPLE, Open, answered, event, lined, record, webhook};
 use crate::clock::Clock;
@@ -59,7 +60,7 @@ pub(in crate::store) async fn check(open: Open, module: &str) {
 async fn end_all(handle: &Handle) {
     let load = |target| Command::Load { webhook: webhook(target), after: None, limit: 10_000 };
     handle.command((0..TASKS).map(load).collect()).await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     for target in 0..TASKS {
         while handle.summary(webhook(target)).await.unwrap().pending > 0 {
             assert!(Instant::now() < deadline, "deliveries of webhook {target} are stuck");

@@ -104,10 +104,10 @@ impl Queue {
         self.window.first().map(|pending| pending.due.max(self.quiet_until).max(paced).max(well))
     }
 
-    /// What holds its deliveries back at `now`, and, where that is not what was told last, tells it.
-    pub(super) fn news(&mut self, now: Time) -> Option<Option<Restraint>> {
+    /// Whether what holds its deliveries back at `now` is not what was told last; it is told from now on.
+    pub(super) fn has_news(&mut self, now: Time) -> bool {
         let restraint = self.restraint(now);
-        (std::mem::replace(&mut self.told, restraint) != restraint).then_some(restraint)
+        std::mem::replace(&mut self.told, restraint) != restraint
     }
 
     fn restraint(&self, now: Time) -> Option<Restraint> {
@@ -125,7 +125,7 @@ impl Queue {
         (empty && first.due <= now).then_some(Restraint::RateLimited)
     }
 
-    /// What was told last of [`Self::news`].
+    /// What is told to hold its deliveries back.
     pub(super) const fn told(&self) -> Option<Restraint> {
         self.told
     }

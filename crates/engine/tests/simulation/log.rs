@@ -101,7 +101,7 @@ impl Log {
         let mut accepted = Vec::new();
         for (&id, &(webhook, line)) in ids.iter().zip(targets) {
             let parked = self.has_unfinished(webhook, line, None);
-            let row = Row { kind, line, parked, ..new(webhook, now) };
+            let row = Row { line, parked, kind, ..new(webhook, now) };
             accepted.extend(row.pending(id));
             self.tables.rows.insert(id, row);
         }

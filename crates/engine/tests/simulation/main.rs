@@ -8,6 +8,7 @@ mod letters;
 mod line;
 mod log;
 mod pace;
+mod restraint;
 mod streak;
 mod world;
 

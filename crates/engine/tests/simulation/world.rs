@@ -15,7 +15,6 @@ use hookwright_engine::engine::{Effect, Engine, Input, Limits, Send};
 use hookwright_engine::id::{DeliveryId, WebhookId};
 use hookwright_engine::ordering::{self, Line};
 use hookwright_engine::rate;
-use hookwright_engine::restraint::Restraint;
 use hookwright_engine::retry;
 use hookwright_engine::time::Time;
 use uuid::Uuid;
@@ -25,6 +24,7 @@ use crate::letters;
 use crate::line::Lines;
 use crate::log::Log;
 use crate::pace::Pace;
+use crate::restraint::Restraints;
 use crate::streak::Streaks;
 
 const LIMITS: Limits = Limits { max_in_flight: 6, window: 4 };
@@ -71,8 +71,7 @@ pub struct World {
     circuits: Circuits,
     streaks: Streaks,
     lines: Lines,
-    /// What the engine says that holds deliveries back.
-    restraints: HashMap<WebhookId, Restraint>,
+    restraints: Restraints,
     /// Webhooks that were removed; events may still be accepted for them for a moment.
     removed: Vec<WebhookId>,
     /// Deliveries that a receiver has taken.
@@ -105,7 +104,7 @@ impl World {
             circuits: Circuits::default(),
             streaks: Streaks::default(),
             lines: Lines::default(),
-            restraints: HashMap::new(),
+            restraints: Restraints::default(),
             removed: Vec::new(),
             received: HashSet::new(),
             accepted: Vec::new(),
@@ -191,10 +190,7 @@ impl World {
                 Effect::Send(send) => self.send(&send),
                 Effect::Command(command) => self.ask(command),
                 Effect::Circuit { webhook, circuit } => self.circuits.turned(webhook, circuit, self.now),
-                Effect::Restraint { webhook, restraint: Some(restraint) } => {
-                    self.restraints.insert(webhook, restraint);
-                }
-                Effect::Restraint { webhook, restraint: None } => drop(self.restraints.remove(&webhook)),
+                Effect::Restraint { webhook, restraint } => self.restraints.told(webhook, restraint),
                 Effect::Held { webhook, hold: Hold::Failing } => {
                     self.streaks.held(webhook);
                     self.held += 1;
@@ -245,11 +241,7 @@ impl World {
         let beside = self.flights.values().filter(|flight| flight.webhook == webhook).count();
         assert!(beside < endpoint.max_in_flight as usize, "too many requests of one webhook");
 
-        match self.restraints.get(&webhook) {
-            Some(Restraint::Held(hold)) => panic!("sent to a webhook that is said to be held: {hold:?}"),
-            Some(Restraint::Quiet { until }) => assert!(self.now >= *until, "sent during the quiet"),
-            Some(Restraint::CircuitOpen | Restraint::RateLimited) | None => {}
-        }
+        self.restraints.sends(webhook, self.now);
         self.pace.sends(webhook, self.now);
         self.circuits.sends(webhook, pending.id, self.now);
         self.streaks.sends(webhook);
@@ -477,7 +469,7 @@ impl World {
         self.log.crash();
         self.flights.clear();
         self.lines.crash();
-        self.restraints.clear();
+        self.restraints = Restraints::default();
         self.quiet.clear();
         self.pace = Pace::default();
         self.circuits = Circuits::default();
