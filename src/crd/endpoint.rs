@@ -158,6 +158,7 @@ impl Webhook {
             events: checked.events,
             filter: checked.filter,
             retry: checked.retry,
+            batch: None,
             max_in_flight: checked.max_in_flight,
             ordering: checked.ordering,
             rate_limit: checked.rate_limit,

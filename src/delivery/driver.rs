@@ -73,7 +73,7 @@ pub struct Driver<T> {
     notices: Notices,
     flights: JoinSet<Landed>,
     /// Which request each task makes, for those that panic.
-    tasks: HashMap<Id, Send>,
+    tasks: HashMap<Id, Arc<Send>>,
     events: Cache<EventKey, Arc<Event>>,
     outbox: Vec<Command>,
     effects: Vec<Effect>,
@@ -207,17 +207,21 @@ impl<T: Transport> Driver<T> {
     fn land(&mut self, joined: Result<(Id, Landed), JoinError>) {
         let id = joined.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(send) = self.tasks.remove(&id) else { return };
-        let Landed { event, attempt } = match joined {
+        let landed = match joined {
             Ok((_, landed)) => landed,
             Err(error) => {
-                tracing::error!(delivery = %send.pending.id, %error, "a request panicked");
+                let delivery = send.deliveries.first().map(|pending| pending.id.to_string());
+                tracing::error!(delivery, %error, "a request panicked");
                 Landed::fault(Fault::Request("it panicked, see the log".to_owned()), self.clock.now())
             }
         };
-        self.metrics.attempt_ends(&attempt.outcome, attempt.elapsed);
-        let input = Input::Attempted { delivery: send.pending.id, attempt, entropy: fastrand::u64(..) };
+        self.metrics.attempt_ends(&landed.attempt.outcome, landed.attempt.elapsed);
+        let unread = landed.unread(&send.deliveries);
+        let deliveries = send.deliveries.iter().map(|pending| pending.id).collect();
+        let Landed { events, attempt } = landed;
+        let input = Input::Attempted { deliveries, attempt, unread, entropy: fastrand::u64(..) };
         self.engine.step(self.clock.now(), input, &mut self.effects);
-        let record = self.effects.iter().find_map(|effect| match effect {
+        let records = self.effects.iter().filter_map(|effect| match effect {
             Effect::Command(Command::Record(record)) => Some(record),
             Effect::Command(_)
             | Effect::Send(_)
@@ -225,39 +229,43 @@ impl<T: Transport> Driver<T> {
             | Effect::Restraint { .. }
             | Effect::Held { .. } => None,
         });
-        if let Some(record) = record {
-            self.note_end(record, &send);
-        }
-        let news = record.and_then(|record| self.news(record, send.endpoint, event.as_deref()));
+        // In the order of the deliveries; a panic has left no events.
+        let events = events.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        let all = send.deliveries.iter().zip(records).zip(events);
+        let news = all.filter_map(|((pending, record), event)| {
+            self.note_end(record, pending.kind, &send.endpoint);
+            self.news(record, &send.endpoint, event)
+        });
+        let news: Vec<_> = news.collect();
         // Whoever hears of the attempt may ask for the circuit.
         self.perform();
-        if let Some(attempted) = news {
+        for attempted in news {
             let (webhook, delivery) = (attempted.record.webhook, attempted.record.id);
             self.shared.tell(webhook, delivery, What::Attempted(Arc::new(attempted)));
         }
     }
 
     /// Where a delivery went that failed, for whoever looks for it later.
-    fn note_end(&self, record: &Record, send: &Send) {
-        let Some(name) = &send.endpoint.dead_letter else { return };
+    fn note_end(&self, record: &Record, kind: Kind, endpoint: &Endpoint) {
+        let Some(name) = &endpoint.dead_letter else { return };
         let (webhook, delivery) = (record.webhook, record.id);
         if let Some(target) = record.dead_letter {
             tracing::info!(%webhook, %delivery, %target, "a delivery that failed is handed to another webhook");
-        } else if record.state == State::Failed && send.pending.kind == Kind::Event {
+        } else if record.state == State::Failed && kind == Kind::Event {
             tracing::warn!(%webhook, %delivery, name = &**name, "there is no such webhook to hand a delivery to");
             self.metrics.dead_letter_missed();
         }
     }
 
     /// What is to be told of an attempt, if anybody listens.
-    fn news(&self, record: &Record, endpoint: Arc<Endpoint>, event: Option<&Event>) -> Option<Attempted> {
+    fn news(&self, record: &Record, endpoint: &Arc<Endpoint>, event: Option<&Event>) -> Option<Attempted> {
         self.metrics.delivery_moves(record.state);
         let event = event.filter(|_| self.shared.changes.receiver_count() > 0)?;
         Some(Attempted {
             record: record.clone(),
             event_id: event.id.clone(),
             event_type: event.event_type.clone(),
-            endpoint,
+            endpoint: Arc::clone(endpoint),
         })
     }
 
@@ -299,10 +307,10 @@ impl<T: Transport> Driver<T> {
 
     fn launch(&mut self, send: Send) {
         self.metrics.attempt_begins();
-        self.shared.tell(send.pending.webhook, send.pending.id, What::Sending);
-        let event = self.events.get(&send.pending.event);
-        let transport = Arc::clone(&self.transport);
-        let flight = fly(send.clone(), event, self.store.clone(), transport, self.clock.clone());
+        self.tell(&send.deliveries, &What::Sending);
+        let events = send.deliveries.iter().map(|pending| self.events.get(&pending.event)).collect();
+        let (send, transport) = (Arc::new(send), Arc::clone(&self.transport));
+        let flight = fly(Arc::clone(&send), events, self.store.clone(), transport, self.clock.clone());
         let task = self.flights.spawn(flight);
         self.tasks.insert(task.id(), send);
     }

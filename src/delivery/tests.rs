@@ -1,6 +1,8 @@
 //! The driver on a real store, with receivers that follow a script. Time is paused: it passes when
 //! nothing else happens.
 
+mod batches;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +25,7 @@ use super::{Driver, Handle, Options, What};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{self, Retention, sqlite};
-use crate::transport::{Request, Transport};
+use crate::transport::{Contents, Request, Transport};
 
 /// What a receiver does with a request.
 #[derive(Clone, Copy, Debug)]
@@ -73,10 +75,14 @@ const WEBHOOK: WebhookId = WebhookId::from_uid(Uuid::from_u128(1));
 
 impl Bench {
     fn start(folder: &TempDir, acts: &[Act]) -> Self {
+        Self::start_with(folder, acts, endpoint())
+    }
+
+    fn start_with(folder: &TempDir, acts: &[Act], endpoint: Endpoint) -> Self {
         let clock = Clock::system();
         let (store, notices, service) = sqlite::open(sqlite::Options {
             path: folder.path().join("hookwright.db"),
-            retention: Retention { age: Duration::from_hours(24), max_bytes: 1 << 30 },
+            retention: Retention { age: Duration::from_hours(24 * 365), max_bytes: 1 << 30 },
             clock: clock.clone(),
         })
         .unwrap();
@@ -88,7 +94,7 @@ impl Bench {
             Driver::new(Options::default(), store.clone(), notices, transport, clock, Arc::clone(&metrics));
         let shutdown = CancellationToken::new();
         let driver = tokio::spawn(driver.run(shutdown.clone()));
-        handle.upsert(endpoint());
+        handle.upsert(endpoint);
         handle.synced(HashSet::from([WEBHOOK]));
         Self { handle, store, service, requests, metrics, shutdown, driver }
     }
@@ -117,6 +123,14 @@ impl Bench {
     }
 }
 
+/// The delivery that is sent next, by itself.
+async fn next(requests: &mut mpsc::UnboundedReceiver<Request>) -> DeliveryId {
+    match requests.recv().await.unwrap().contents {
+        Contents::Event { delivery, .. } => delivery,
+        Contents::Batch(batch) => panic!("sent {batch}"),
+    }
+}
+
 fn endpoint() -> Endpoint {
     let receiver = Receiver::new(ReceiverUrl::parse("https://receiver.example/").unwrap(), "secret".into());
     Endpoint {
@@ -127,6 +141,7 @@ fn endpoint() -> Endpoint {
         events: vec!["*".parse().unwrap()],
         filter: None,
         retry: retry::Policy::default(),
+        batch: None,
         max_in_flight: 50,
         ordering: ordering::Policy::None,
         rate_limit: None,
@@ -143,7 +158,8 @@ async fn an_accepted_event_is_sent_and_what_became_of_it_is_written_down() {
     let mut changes = bench.handle.changes();
     let delivery = bench.publish().await;
     let request = bench.requests.recv().await.unwrap();
-    assert_eq!((request.delivery, request.event_type.as_str()), (delivery, "resource.created"));
+    let Contents::Event { delivery: of, event_type, .. } = &request.contents else { panic!("{request:?}") };
+    assert_eq!((*of, event_type.as_str()), (delivery, "resource.created"));
     assert!(String::from_utf8_lossy(&request.body).contains(r#""attempt":1,"#));
     assert_eq!(bench.end(delivery).await, (State::Delivered, 1));
     let mut told = Vec::new();
@@ -187,7 +203,7 @@ async fn a_request_that_outlives_the_shutdown_is_made_again_at_the_next_start() 
     bench.requests.recv().await.unwrap();
     bench.stop().await;
     let mut bench = Bench::start(&folder, &[]);
-    assert_eq!(bench.requests.recv().await.unwrap().delivery, delivery);
+    assert_eq!(next(&mut bench.requests).await, delivery);
     assert_eq!(bench.end(delivery).await, (State::Delivered, 1));
     bench.stop().await;
 }
@@ -245,11 +261,11 @@ async fn events_about_the_same_object_are_sent_one_after_the_other() {
     let publish = async |object| bench.handle.publish("shop", about(object)).await.unwrap().deliveries[0];
     let (first, second) = (publish("a").await, publish("a").await);
     for expected in [first, first, second] {
-        assert_eq!(bench.requests.recv().await.unwrap().delivery, expected);
+        assert_eq!(next(&mut bench.requests).await, expected);
     }
     // While the second one hangs.
     let (third, other) = (publish("a").await, publish("b").await);
-    assert_eq!(bench.requests.recv().await.unwrap().delivery, other);
+    assert_eq!(next(&mut bench.requests).await, other);
     assert!(bench.store.delivery(third).await.unwrap().unwrap().parked);
     bench.stop().await;
 }
@@ -260,7 +276,7 @@ async fn what_is_meant_for_one_webhook_joins_its_line_unless_it_is_a_test() {
     let mut bench = Bench::start(&folder, &[Act::Hang]);
     bench.handle.upsert(Endpoint { ordering: ordering::Policy::Strict, ..endpoint() });
     let first = bench.publish().await;
-    assert_eq!(bench.requests.recv().await.unwrap().delivery, first);
+    assert_eq!(next(&mut bench.requests).await, first);
     let origin = |number| Uuid::from_u128(number);
     let is_parked = async |id| bench.store.delivery(id).await.unwrap().unwrap().parked;
     let sent = bench.handle.send("shop", WEBHOOK, about("a"), origin(1)).await.unwrap().deliveries[0];
@@ -269,6 +285,6 @@ async fn what_is_meant_for_one_webhook_joins_its_line_unless_it_is_a_test() {
     let replayed = bench.handle.replay(&of, WEBHOOK, origin(2)).await.unwrap().unwrap();
     assert!(is_parked(replayed).await);
     let test = bench.handle.test("shop", WEBHOOK, about("a"), origin(3)).await.unwrap();
-    assert_eq!(bench.requests.recv().await.unwrap().delivery, test.deliveries[0]);
+    assert_eq!(next(&mut bench.requests).await, test.deliveries[0]);
     bench.stop().await;
 }

@@ -23,7 +23,7 @@ use crate::clock::{self, Clock};
 use crate::delivery::{self, Driver};
 use crate::metrics::Metrics;
 use crate::store::{self, Retention, sqlite};
-use crate::transport::{Request, Transport};
+use crate::transport::{Contents, Request, Transport};
 
 /// Only ever waited for by a test that fails.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -195,7 +195,10 @@ impl Bench {
 
     /// The id of the event that is sent next.
     async fn sent(&mut self) -> String {
-        timeout(DEADLINE, self.requests.recv()).await.unwrap().unwrap().event_id.to_string()
+        match timeout(DEADLINE, self.requests.recv()).await.unwrap().unwrap().contents {
+            Contents::Event { id, .. } => id.to_string(),
+            Contents::Batch(id) => panic!("sent the batch {id}"),
+        }
     }
 
     async fn stop(mut self) {

@@ -1,4 +1,4 @@
-//! Sends one request of one delivery and says what came of it.
+//! Sends one request, of a delivery or a batch of them, and says what came of it.
 //!
 //! Architecture Invariant: only this module opens sockets to receivers, and the egress guard sits
 //! in the connector, where the address actually connected to is known.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hookwright_engine::attempt::Attempt;
 use hookwright_engine::endpoint::Receiver;
-use hookwright_engine::id::{DeliveryId, EventId};
+use hookwright_engine::id::{BatchId, DeliveryId, EventId};
 use hookwright_engine::pattern::EventType;
 
 /// One request to be made.
@@ -20,14 +20,27 @@ use hookwright_engine::pattern::EventType;
 pub struct Request {
     /// Where to and how.
     pub receiver: Arc<Receiver>,
-    /// Which delivery this is, for `X-PCF-Delivery`.
-    pub delivery: DeliveryId,
-    /// The event's id.
-    pub event_id: EventId,
-    /// The event's type, for `X-PCF-Event`.
-    pub event_type: EventType,
+    /// What the headers say of its body.
+    pub contents: Contents,
     /// The JSON that is sent and signed.
     pub body: Bytes,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// One event.
+    Event {
+        /// Which delivery this is.
+        delivery: DeliveryId,
+        /// The event's id.
+        id: EventId,
+        /// The event's type.
+        event_type: EventType,
+    },
+    /// A batch, be it of one event. Receivers that remember what they have seen go by its id, which is
+    /// another where the events are.
+    Batch(BatchId),
 }
 
 /// Sends requests: over HTTP, or, in tests of the driver, into a script.

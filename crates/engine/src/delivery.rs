@@ -1,7 +1,7 @@
 //! A delivery: one event on its way to one webhook.
 
 use crate::attempt::Attempt;
-use crate::id::{DeliveryId, EventKey, WebhookId};
+use crate::id::{BatchId, DeliveryId, EventKey, WebhookId};
 use crate::ordering::Line;
 use crate::time::Time;
 
@@ -65,6 +65,12 @@ pub struct Pending {
     pub due: Time,
     /// The line it stands in, if it stands in one. It is the first of it: the log holds back the others.
     pub line: Option<Line>,
+    /// The batch that it belongs to: those due with it in the same batch go with it, and wait for no
+    /// others. `None`: it is loose, and free to be gathered with others that are. Only webhooks that
+    /// send batches care.
+    pub batch: Option<BatchId>,
+    /// What its event takes in the log, in bytes: all of the body but the envelope.
+    pub size: u32,
 }
 
 /// A change of a delivery, for the store: the attempt that caused it and where the delivery stands
@@ -86,6 +92,8 @@ pub struct Record {
     pub state: State,
     /// Where the event goes instead, where the delivery is dead-lettered now.
     pub dead_letter: Option<WebhookId>,
+    /// The batch that it belongs to from now on, see [`Pending::batch`].
+    pub batch: Option<BatchId>,
     /// When this was decided.
     pub at: Time,
     /// The attempt, unless it was not charged.
@@ -97,14 +105,24 @@ pub struct Record {
 pub struct Position {
     /// When the delivery falls due.
     pub due: Time,
-    /// The delivery, which orders those due at the same time.
+    /// Its batch: those of one stand together.
+    pub batch: Option<BatchId>,
+    /// The delivery, which orders those of one batch, and those of none.
     pub id: DeliveryId,
+}
+
+impl Position {
+    /// Whether they belong to the same batch.
+    #[must_use]
+    pub fn is_with(&self, other: Self) -> bool {
+        (self.due, self.batch) == (other.due, other.batch)
+    }
 }
 
 impl Pending {
     /// Its place in the order of its webhook.
     #[must_use]
     pub const fn position(&self) -> Position {
-        Position { due: self.due, id: self.id }
+        Position { due: self.due, batch: self.batch, id: self.id }
     }
 }

@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use tls::{Identity, Tls, Trust};
 use url::Url;
 
+use crate::batch;
 use crate::breaker;
 use crate::filter::Filter;
 use crate::id::WebhookId;
@@ -45,6 +46,8 @@ pub struct Endpoint {
     pub filter: Option<Arc<Filter>>,
     /// How often it is tried.
     pub retry: retry::Policy,
+    /// How its deliveries are gathered; each goes by itself where there is none.
+    pub batch: Option<batch::Policy>,
     /// Most requests in flight at a time.
     pub max_in_flight: u32,
     /// Which of its deliveries go one after the other.

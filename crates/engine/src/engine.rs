@@ -1,23 +1,26 @@
 //! The state machine: takes what happened, says what to do. See [`Engine::step`].
 
+mod landing;
 mod names;
 mod queue;
 mod schedule;
+mod waiting;
 mod window;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::landing::{Landing, together};
 use self::names::Names;
 use self::queue::Queue;
 use self::schedule::Schedule;
 use crate::attempt::{Attempt, Verdict};
 use crate::breaker::Circuit;
 use crate::command::{Command, Page};
-use crate::delivery::{Kind, Pending, Record, State};
+use crate::delivery::{Pending, Record, State};
 use crate::endpoint::{Endpoint, Hold, Receiver};
-use crate::id::{DeliveryId, WebhookId};
+use crate::id::{BatchId, DeliveryId, WebhookId};
 use crate::ordering::Line;
 use crate::restraint::Restraint;
 use crate::time::Time;
@@ -30,7 +33,8 @@ pub const FAULT_DELAY: Duration = Duration::from_secs(5);
 pub struct Limits {
     /// Most requests in flight, of all webhooks together.
     pub max_in_flight: usize,
-    /// Most waiting deliveries per webhook held in memory; the rest waits in the log.
+    /// Most waiting deliveries per webhook held in memory, or four batches where that is more; the
+    /// rest waits in the log.
     pub window: usize,
 }
 
@@ -64,10 +68,12 @@ pub enum Input {
     },
     /// A request has ended.
     Attempted {
-        /// Whose request.
-        delivery: DeliveryId,
+        /// Whose request: the deliveries of [`Send`], in their order.
+        deliveries: Vec<DeliveryId>,
         /// How it ended.
         attempt: Attempt,
+        /// Those of them that were not in it, as their events could not be read.
+        unread: Vec<DeliveryId>,
         /// Any number; jitter is made of it.
         entropy: u64,
     },
@@ -108,20 +114,23 @@ pub enum Effect {
 /// A request to be made.
 #[derive(Clone, Debug)]
 pub struct Send {
-    /// The delivery.
-    pub pending: Pending,
-    /// Which attempt of it this is, from 1.
-    pub attempt: u32,
+    /// What it delivers: one delivery, or a batch in the order of ids. Never empty.
+    pub deliveries: Vec<Pending>,
+    /// The batch, if it is one, be it of one delivery.
+    pub batch: Option<BatchId>,
     /// The webhook as it is now.
     pub endpoint: Arc<Endpoint>,
     /// Its receiver.
     pub receiver: Arc<Receiver>,
 }
 
-/// A request under way.
+/// A delivery under way.
 #[derive(Debug)]
 struct InFlight {
     pending: Pending,
+    /// The first delivery of its request, by which that is known.
+    lead: DeliveryId,
+    batch: Option<BatchId>,
     endpoint: Arc<Endpoint>,
     /// The delivery was canceled meanwhile; only a success still counts.
     canceled: bool,
@@ -130,9 +139,10 @@ struct InFlight {
 /// The delivery engine. Everything in it is derived from the log and the webhooks' objects.
 ///
 /// Guarantees, each asserted by the simulation: no attempt before it is due; of one delivery one
-/// request at a time; of those in one line one at a time; within the limits of the webhook, its rate included, and of all; at most as many attempts as the
-/// policy allows; a receiver whose circuit is open gets one probe at a time; every accepted delivery ends, unless its webhook is held for good; webhooks with
-/// work take turns.
+/// request at a time; of those in one line one at a time; within the limits of the webhook, its rate included, and of
+/// all; at most as many attempts as the policy allows; a receiver whose circuit is open gets one probe at a time; no
+/// batch before or beyond what its policy says, and one that failed comes back whole; every accepted delivery ends,
+/// unless its webhook is held for good; webhooks with work take turns.
 ///
 /// Assumes: effects are carried out in order, the log's answers arrive in the order of its commits.
 #[derive(Debug)]
@@ -144,6 +154,8 @@ pub struct Engine {
     in_flight: HashMap<DeliveryId, InFlight>,
     /// The lines of which a delivery is under way.
     busy: HashSet<(WebhookId, Line)>,
+    /// Requests under way: fewer than deliveries, where those go in batches.
+    requests: usize,
     /// Pages still to come that were asked for before their webhook was removed.
     stale_pages: HashMap<WebhookId, u32>,
     /// Whether all webhooks are known, so that an unknown one is one that was deleted.
@@ -161,6 +173,7 @@ impl Engine {
             schedule: Schedule::default(),
             in_flight: HashMap::new(),
             busy: HashSet::new(),
+            requests: 0,
             stale_pages: HashMap::new(),
             synced: false,
         }
@@ -176,8 +189,8 @@ impl Engine {
             Input::Retried(pending) => self.retry(pending, now, effects),
             Input::Canceled(canceled) => self.cancel(&canceled, now, effects),
             Input::Loaded { webhook, page } => self.load(webhook, &page, now, effects),
-            Input::Attempted { delivery, attempt, entropy } => {
-                self.attempted(delivery, attempt, entropy, now, effects);
+            Input::Attempted { deliveries, attempt, unread, entropy } => {
+                self.attempted(&deliveries, &attempt, &unread, entropy, now, effects);
             }
             Input::Tick => {}
         }
@@ -197,8 +210,8 @@ impl Engine {
 
     /// Requests under way.
     #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
+    pub const fn in_flight(&self) -> usize {
+        self.requests
     }
 
     fn upsert(&mut self, endpoint: Arc<Endpoint>, now: Time, effects: &mut Vec<Effect>) {
@@ -211,7 +224,10 @@ impl Engine {
             turn(webhook, before, queue.circuit(), effects);
         } else {
             // Requests of the time before it was removed and made again still count.
-            let in_flight = self.in_flight.values().filter(|flying| flying.pending.webhook == webhook);
+            let in_flight = self
+                .in_flight
+                .values()
+                .filter(|flying| flying.pending.webhook == webhook && flying.pending.id == flying.lead);
             let queue = Queue::new(endpoint, self.limits.window, in_flight.count());
             self.queues.insert(webhook, queue);
         }
@@ -310,71 +326,47 @@ impl Engine {
     /// A request has ended: decides what that means, and has it written down.
     fn attempted(
         &mut self,
-        delivery: DeliveryId,
-        attempt: Attempt,
+        deliveries: &[DeliveryId],
+        attempt: &Attempt,
+        unread: &[DeliveryId],
         entropy: u64,
         now: Time,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(flying) = self.in_flight.remove(&delivery) else { return };
-        let webhook = flying.pending.webhook;
-        if let Some(line) = flying.pending.line {
+        self.requests = self.requests.saturating_sub(1);
+        let landed: Vec<_> = deliveries.iter().filter_map(|id| self.in_flight.remove(id)).collect();
+        let Some(InFlight { lead, endpoint, pending, .. }) = landed.first() else { return };
+        let webhook = pending.webhook;
+        for line in landed.iter().filter_map(|flying| flying.pending.line) {
             self.busy.remove(&(webhook, line));
         }
-        let outcome = attempt.outcome.clone();
-        let record = self.decide(&flying, attempt, entropy, now);
+        let current = self.queues.get(&webhook).map_or(endpoint, |queue| &queue.endpoint);
+        let (policy, dead_letter) = (&current.retry, self.names.dead_letter(current));
+        let landing = Landing { attempt, deliveries: landed.len(), policy, dead_letter, entropy, now };
+        let record = |flying: &InFlight| {
+            if unread.contains(&flying.pending.id) { landing.unsent(flying) } else { landing.record(flying) }
+        };
+        let mut records: Vec<_> = landed.iter().map(record).collect();
+        together(&mut records);
         if let Some(queue) = self.queues.get_mut(&webhook) {
             let before = queue.circuit();
-            queue.landed(delivery, &outcome, now);
+            queue.landed(*lead, &attempt.outcome, now);
             turn(webhook, before, queue.circuit(), effects);
-            remember(queue, flying.endpoint.generation, outcome.verdict(), now, effects);
-            match record.state {
-                State::Pending { due } => {
-                    queue.window.insert(Pending { attempts: record.attempts, due, ..flying.pending });
-                }
-                State::Delivered | State::Failed | State::DeadLettered | State::Canceled => {
-                    queue.window.settle(delivery);
+            remember(queue, endpoint.generation, attempt.outcome.verdict(), now, effects);
+            for (flying, record) in landed.iter().zip(&records) {
+                match record.state {
+                    State::Pending { due } => {
+                        let Record { attempts, batch, .. } = *record;
+                        queue.window.insert(Pending { attempts, due, batch, ..flying.pending });
+                    }
+                    State::Delivered | State::Failed | State::DeadLettered | State::Canceled => {
+                        queue.window.settle(record.id);
+                    }
                 }
             }
         }
-        effects.push(Effect::Command(Command::Record(Box::new(record))));
+        effects.extend(records.into_iter().map(|record| Effect::Command(Command::Record(Box::new(record)))));
         self.settle(webhook, now, effects);
-    }
-
-    /// Where a delivery stands after an attempt.
-    fn decide(&self, flying: &InFlight, attempt: Attempt, entropy: u64, now: Time) -> Record {
-        let Pending { id, event, webhook, attempts, budget_from, kind, due: _, line: _ } = flying.pending;
-        let endpoint = self.queues.get(&webhook).map_or(&flying.endpoint, |queue| &queue.endpoint);
-        let dead_letter = if kind == Kind::Event { self.names.dead_letter(endpoint) } else { None };
-        let given_up = dead_letter.map_or(State::Failed, |_| State::DeadLettered);
-        let verdict = attempt.outcome.verdict();
-        let charged = verdict != Verdict::Uncharged;
-        let attempts = attempts + u32::from(charged);
-        let state = match verdict {
-            Verdict::Success => State::Delivered,
-            Verdict::Gone | Verdict::Retry | Verdict::Uncharged if flying.canceled => State::Canceled,
-            Verdict::Gone => given_up,
-            Verdict::Uncharged => State::Pending { due: now + FAULT_DELAY },
-            Verdict::Retry if kind == Kind::Test => given_up,
-            Verdict::Retry => {
-                let hint = attempt.outcome.retry_after();
-                match endpoint.retry.next_attempt(attempts - budget_from, now, entropy, hint) {
-                    Some(due) => State::Pending { due },
-                    None => given_up,
-                }
-            }
-        };
-        Record {
-            id,
-            event,
-            webhook,
-            attempts,
-            budget_from,
-            state,
-            dead_letter: dead_letter.filter(|_| state == State::DeadLettered),
-            at: now,
-            attempt: charged.then_some(attempt),
-        }
     }
 
     /// After every change of a queue: reads on where it runs low, and gives it its turn.
@@ -394,27 +386,35 @@ impl Engine {
 
     /// Sends what is due, one webhook after the other, as far as the limits allow.
     fn dispatch(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        while self.in_flight.len() < self.limits.max_in_flight
+        while self.requests < self.limits.max_in_flight
             && let Some(webhook) = self.schedule.pop(now)
         {
             let Some(queue) = self.queues.get_mut(&webhook) else { continue };
             let is_busy = |line: Line| self.busy.contains(&(webhook, line));
-            if let Some(waiting) = queue.postpone(now, is_busy) {
-                effects.push(Effect::Command(Command::Record(Box::new(waiting))));
-            } else if let Some((pending, receiver)) = queue.take(now) {
-                self.busy.extend(pending.line.map(|line| (webhook, line)));
+            let (deliveries, postponed) = queue.due(now, is_busy);
+            let postponed = postponed.into_iter().map(|record| Command::Record(Box::new(record)));
+            effects.extend(postponed.map(Effect::Command));
+            if let Some((deliveries, receiver)) = queue.take(deliveries, now) {
                 let endpoint = Arc::clone(&queue.endpoint);
-                let flying = InFlight { pending, endpoint: Arc::clone(&endpoint), canceled: false };
-                self.in_flight.insert(pending.id, flying);
-                effects.push(Effect::Send(Send {
-                    pending,
-                    attempt: pending.attempts + 1,
-                    endpoint,
-                    receiver,
-                }));
+                effects.push(Effect::Send(self.launch(deliveries, endpoint, receiver)));
             }
             self.settle(webhook, now, effects);
         }
+    }
+
+    /// Puts a request under way.
+    fn launch(&mut self, deliveries: Vec<Pending>, endpoint: Arc<Endpoint>, receiver: Arc<Receiver>) -> Send {
+        let batch = endpoint.batch.map(|_| BatchId::of(deliveries.iter().map(|pending| pending.id)));
+        for pending in &deliveries {
+            let lead = deliveries[0].id;
+            let flying =
+                InFlight { pending: *pending, lead, batch, endpoint: Arc::clone(&endpoint), canceled: false };
+            self.in_flight.insert(pending.id, flying);
+        }
+        let lines = deliveries.iter().filter_map(|pending| Some((pending.webhook, pending.line?)));
+        self.busy.extend(lines);
+        self.requests += 1;
+        Send { deliveries, batch, endpoint, receiver }
     }
 }
 

@@ -18,6 +18,8 @@ pub const DEFAULT_MAX_BYTES: usize = 256 * 1024;
 
 /// The version of the envelope that receivers get.
 const ENVELOPE_VERSION: &str = "1.0";
+/// What a receiver gets beside [`Event::payload`], at most, in bytes.
+pub(crate) const ENVELOPE_BYTES: usize = 98;
 
 /// What an event was published with, to tell a repetition from another event under the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,10 +188,18 @@ impl Event {
     /// The JSON object that a receiver gets: the event and which try of which webhook this is.
     #[must_use]
     pub fn body(&self, webhook: WebhookId, attempt: u32) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.payload.len() + ENVELOPE_BYTES);
+        self.write(webhook, attempt, &mut body);
+        body
+    }
+
+    /// Appends that object to a body.
+    pub(crate) fn write(&self, webhook: WebhookId, attempt: u32, body: &mut Vec<u8>) {
         let envelope = format!(
             r#","webhook":{{"id":"{webhook}","attempt":{attempt},"version":"{ENVELOPE_VERSION}"}}}}"#
         );
-        [&self.payload, envelope.as_bytes()].concat()
+        body.extend_from_slice(&self.payload);
+        body.extend_from_slice(envelope.as_bytes());
     }
 }
 
@@ -270,6 +280,14 @@ mod tests {
             String::from_utf8(event.body(webhook, 2)).unwrap(),
             r#"{"id":"evt_1","type":"custom.odd","created_at":"2024-01-15T10:30:00Z","data":{"z":10000000000000000000000001,"a":[1.10]},"metadata":{ "b":1.0e+2 , "a":"\u00e9" },"webhook":{"id":"webhook_00000000000000000000000000000001","attempt":2,"version":"1.0"}}"#
         );
+    }
+
+    #[test]
+    fn no_envelope_takes_more_than_its_bound() {
+        let event =
+            Draft::parse(br#"{"type":"a","data":{}}"#).unwrap().accept("e".parse().unwrap(), Time::MIN);
+        let body = event.body(WebhookId::from_uid(Uuid::from_u128(1)), u32::MAX);
+        assert_eq!(body.len(), event.payload.len() + ENVELOPE_BYTES);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Identifiers. Each has its own type, so that none can stand where another is meant.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::time::Time;
@@ -122,6 +124,44 @@ impl FromStr for DeliveryId {
     }
 }
 
+/// A batch: `batch_` and a number made of the deliveries in it, so that the same ones have the same id
+/// each time they are sent together, and others have another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(NonZeroU64);
+
+impl BatchId {
+    /// The batch of these deliveries, which are in the order of their ids.
+    #[must_use]
+    pub fn of(deliveries: impl IntoIterator<Item = DeliveryId>) -> Self {
+        let mut digest = Sha256::new();
+        deliveries.into_iter().for_each(|delivery| digest.update(delivery.0.to_le_bytes()));
+        let mut number = [0; 8];
+        number.copy_from_slice(&digest.finalize()[..8]);
+        Self::from_u64(u64::from_le_bytes(number) >> 1).unwrap_or(Self(NonZeroU64::MIN))
+    }
+
+    /// From its number, as the store keeps it; 0 is none.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Option<Self> {
+        match NonZeroU64::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// Its number, below 2^63.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "batch_{}", encode(self.0.get()))
+    }
+}
+
 /// An event's id as its producer gave it, or `evt_` and a number that grows with time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -231,6 +271,16 @@ mod tests {
         assert_eq!(DeliveryId::from_u64(second).time(), now);
         assert_eq!(EventKey::first_at(Time::MIN).as_u64(), 0);
         assert!(i64::try_from(EventKey::first_at(Time::from_millis(i64::MAX)).as_u64()).is_ok());
+    }
+
+    #[test]
+    fn a_batch_has_the_id_of_its_deliveries() {
+        let batch = |ids: &[u64]| BatchId::of(ids.iter().copied().map(DeliveryId::from_u64));
+        assert_eq!(batch(&[1, 2]), batch(&[1, 2]));
+        assert_ne!(batch(&[1, 2]), batch(&[1]));
+        assert_ne!(batch(&[1, 2]), batch(&[1, 3]));
+        assert_eq!(BatchId::from_u64(batch(&[1]).as_u64()), Some(batch(&[1])));
+        assert_eq!(BatchId(NonZeroU64::MIN).to_string(), "batch_0000000000001");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! crashes, slow receivers and clock jumps is an ordinary test (`tests/simulation.rs`).
 
 pub mod attempt;
+pub mod batch;
 pub mod breaker;
 pub mod command;
 pub mod delivery;

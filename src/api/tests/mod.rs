@@ -175,6 +175,7 @@ fn endpoint() -> Endpoint {
         events: vec!["resource.*".parse().unwrap()],
         filter: None,
         retry: retry::Policy::never(),
+        batch: None,
         max_in_flight: 50,
         ordering: ordering::Policy::None,
         rate_limit: None,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hookwright_engine::id::BatchId;
+
 use super::log::{Log, Open, draft, event, event_id, origin, webhook, webhooks};
 use crate::store::{Notice, Publish, PublishError};
 
@@ -87,6 +89,25 @@ pub(in crate::store) async fn an_event_that_nobody_wants_is_accepted_and_remembe
     assert_eq!((receipt.deliveries.len(), receipt.duplicate), (0, false));
     assert!(log.publish("evt_1", &[1]).await.duplicate);
     assert!(log.notices().is_empty());
+}
+
+pub(in crate::store) async fn a_delivery_says_how_large_its_event_is_and_whether_it_waits_for_others(
+    open: Open,
+) {
+    let mut log = Log::new(open);
+    let published = log.delivery("evt_1", 1).await;
+    let accepted = log.handle.event(published.event).await.unwrap().unwrap();
+    let size = u32::try_from(accepted.payload.len()).unwrap();
+    assert_eq!((published.size, published.batch), (size, None));
+
+    log.try_publish(Publish { origin: Some(origin(1)), ..event("evt_1", &[2]) }).await.unwrap();
+    log.try_publish(Publish { origin: Some(origin(2)), ..event("evt_2", &[2]) }).await.unwrap();
+    log.handle.replay(published.id, webhook(2).into(), origin(3)).await.unwrap().unwrap();
+    for asked_for in log.accepted() {
+        assert_eq!((asked_for.size, asked_for.batch), (size, Some(BatchId::of([asked_for.id]))));
+    }
+    let sizes: Vec<_> = log.load(2, None, 9).await.pending.iter().map(|pending| pending.size).collect();
+    assert_eq!(sizes, [size; 3]);
 }
 
 pub(in crate::store) async fn an_origin_makes_one_delivery(open: Open) {

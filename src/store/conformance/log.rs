@@ -231,7 +231,7 @@ pub(in crate::store) fn unanswered(reason: FailureReason, started: Time) -> Atte
 
 /// The record of an attempt at a delivery, after which it stands at `state`.
 pub(in crate::store) fn record(pending: Pending, attempt: Attempt, state: State) -> Record {
-    let Pending { id, event, webhook, attempts, budget_from, kind: _, due: _, line: _ } = pending;
+    let Pending { id, event, webhook, attempts, budget_from, batch, .. } = pending;
     let at = attempt.started + attempt.elapsed;
     Record {
         id,
@@ -241,6 +241,7 @@ pub(in crate::store) fn record(pending: Pending, attempt: Attempt, state: State)
         budget_from,
         state,
         dead_letter: None,
+        batch,
         at,
         attempt: Some(attempt),
     }

@@ -26,6 +26,7 @@ macro_rules! conformance_of {
                 ids_are_unique_per_namespace_only,
                 the_driver_is_told_of_deliveries_in_the_order_they_are_durable,
                 an_event_that_nobody_wants_is_accepted_and_remembered,
+                a_delivery_says_how_large_its_event_is_and_whether_it_waits_for_others,
                 an_origin_makes_one_delivery,
                 an_origin_gets_the_delivery_that_its_event_already_has,
                 an_origin_makes_the_delivery_that_its_event_does_not_have;
@@ -59,6 +60,7 @@ macro_rules! conformance_of {
                 what_an_annotation_asks_for_is_done_once_per_value;
             unfinished:
                 pages_follow_the_order_of_falling_due_and_break_ties_by_id,
+                the_deliveries_of_a_batch_stand_together_until_they_are_retried_by_hand,
                 a_deleted_webhook_loses_its_unfinished_deliveries,
                 webhooks_that_are_not_known_lose_their_unfinished_deliveries,
                 a_gone_receiver_is_remembered,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use hookwright_engine::delivery::{Pending, Record, State};
-use hookwright_engine::id::DeliveryId;
+use hookwright_engine::id::{BatchId, DeliveryId};
 use hookwright_engine::time::Time;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -264,7 +264,7 @@ impl Model {
         let parked = if known.state.is_final() { self.is_taken(&known.pending) } else { known.parked };
         let told = if parked { [told.parked, told.accepted] } else { [told.accepted, told.parked] };
         let due = told[0][0].due;
-        let pending = Pending { budget_from: known.pending.attempts, due, ..known.pending };
+        let pending = Pending { budget_from: known.pending.attempts, due, batch: None, ..known.pending };
         let stale_budget = known.pending.budget_from;
         let retried = Known { pending, state: State::Pending { due }, parked, stale_budget, ..known };
         self.deliveries.insert(id, retried);
@@ -285,9 +285,11 @@ impl Model {
             End::Uncharged => (State::Pending { due }, None),
         };
         let attempts = known.pending.attempts + u32::from(attempt.is_some());
+        let batch = (status == 500).then(|| BatchId::of([id]));
         let overtaken = known.state.is_final() || budget_from < known.pending.budget_from;
         if to == State::Delivered || !overtaken {
             known.state = to;
+            known.pending.batch = batch;
         }
         match known.state {
             State::Pending { due } => known.pending.due = due,
@@ -295,7 +297,8 @@ impl Model {
         }
         known.pending.attempts = attempts;
         let Pending { event, webhook, .. } = known.pending;
-        Record { id, event, webhook, attempts, budget_from, state: to, dead_letter: None, at: now, attempt }
+        let (state, dead_letter, at) = (to, None, now);
+        Record { id, event, webhook, attempts, budget_from, state, dead_letter, batch, at, attempt }
     }
 
     /// Deliveries are canceled, and the driver is told so.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookwright_engine::delivery::{Pending, State};
+use hookwright_engine::id::BatchId;
 use hookwright_engine::streak::Streak;
 
 use super::log::{Log, Open, failure, success, webhook};
@@ -40,6 +41,29 @@ pub(in crate::store) async fn pages_follow_the_order_of_falling_due_and_break_ti
     }
     assert_eq!(found, expected);
     assert_eq!(log.load(1, after, 4).await, Page::default());
+}
+
+pub(in crate::store) async fn the_deliveries_of_a_batch_stand_together_until_they_are_retried_by_hand(
+    open: Open,
+) {
+    let mut log = Log::new(open);
+    let due = log.clock.now() + Duration::from_mins(1);
+    let mut expected = Vec::new();
+    for number in 0..6_u64 {
+        let pending = log.delivery(&format!("evt_{number}"), 1).await;
+        let pending = Pending { batch: BatchId::from_u64(number % 3), ..pending };
+        log.record(failure(pending, log.clock.now(), due)).await;
+        expected.push(Pending { attempts: 1, due, ..pending });
+    }
+    expected.sort_by_key(Pending::position);
+    let mut log = log.reopen().await;
+    let first = log.load(1, None, 3).await.pending;
+    let rest = log.load(1, first.last().copied(), 3).await.pending;
+    assert_eq!([first, rest].concat(), expected);
+
+    log.handle.retry(expected[5].id).await.unwrap().unwrap();
+    assert_eq!(log.accepted()[0].batch, None);
+    assert_eq!(log.load(1, None, 1).await.pending[0].batch, None);
 }
 
 pub(in crate::store) async fn a_deleted_webhook_loses_its_unfinished_deliveries(open: Open) {

@@ -40,6 +40,7 @@ impl Commit<'_> {
             parked,
             budget_from: stored.attempts,
             at: self.now,
+            batch: None,
             ..*stored
         };
         self.change(stored, &row)?;

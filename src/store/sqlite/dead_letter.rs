@@ -14,7 +14,7 @@ impl Commit<'_> {
         if dead_letter(self.connection, of.id)?.is_some() {
             return Ok(());
         }
-        let letter = self.make(of.event, to.into(), Kind::DeadLetter, Some(of.id))?;
+        let letter = self.make(of.event, of.size, to.into(), Kind::DeadLetter, Some(of.id), false)?;
         self.announce(None, &[letter])
     }
 }

@@ -17,12 +17,12 @@ pub(super) const TAKEN: &str = "SELECT EXISTS (
     )";
 
 pub(super) const NEXT: &str =
-    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line
+    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size
     FROM deliveries INDEXED BY deliveries_in_line
     WHERE state <= 0 AND webhook = ?1 AND line = ?2 AND state = -1 ORDER BY id LIMIT 1";
 
 pub(super) const PARKED: &str =
-    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line
+    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size
     FROM deliveries INDEXED BY deliveries_in_line
     WHERE state <= 0 AND line IS NOT NULL AND webhook = ?1 AND state = -1 LIMIT ?2";
 

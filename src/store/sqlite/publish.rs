@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookwright_engine::delivery::{Kind, State};
 use hookwright_engine::event::{Event, Fingerprint};
-use hookwright_engine::id::{DeliveryId, EventId, EventKey, WebhookId};
+use hookwright_engine::id::{BatchId, DeliveryId, EventId, EventKey, WebhookId};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -125,9 +125,10 @@ impl Commit<'_> {
                 fingerprint.0,
                 &*event.payload,
             ])?;
+        let size = u32::try_from(event.payload.len()).unwrap_or(u32::MAX);
         let rows = targets
             .iter()
-            .map(|target| self.deliver(key, *target, *kind, *origin))
+            .map(|target| self.deliver(key, size, *target, *kind, *origin))
             .collect::<rusqlite::Result<Vec<_>>>()?;
         let deliveries = rows.iter().map(|row| row.id).collect();
         self.announce(Some((key, event)), &rows)?;
@@ -187,37 +188,47 @@ impl Commit<'_> {
         kind: Kind,
         origin: Uuid,
     ) -> rusqlite::Result<DeliveryId> {
-        let row = self.deliver(event, target, kind, Some(origin))?;
+        let size = self
+            .connection
+            .prepare_cached("SELECT ifnull(length(payload), 0) FROM events WHERE key = ?1")?
+            .query_row([row::key(event)], |row| row.get(0))?;
+        let row = self.deliver(event, size, target, kind, Some(origin))?;
         self.announce(None, &[row])?;
         Ok(row.id)
     }
 
+    /// Makes a delivery, due now. One that somebody asked for by itself waits for no others.
     fn deliver(
         &mut self,
         event: EventKey,
+        size: u32,
         target: Target,
         kind: Kind,
         origin: Option<Uuid>,
     ) -> rusqlite::Result<DeliveryRow> {
-        let row = self.make(event, target, kind, None)?;
+        let row = self.make(event, size, target, kind, None, origin.is_some())?;
         if let Some(origin) = origin {
             note_origin(self.connection, origin, row.id, event, true)?;
         }
         Ok(row)
     }
 
-    /// Makes a delivery, due now, or when it is its turn in its line.
+    /// Makes a delivery, due now, or when it is its turn in its line: in a batch of its own where it
+    /// goes `alone`.
     pub(super) fn make(
         &mut self,
         event: EventKey,
+        size: u32,
         target: Target,
         kind: Kind,
         dead_letter_of: Option<DeliveryId>,
+        alone: bool,
     ) -> rusqlite::Result<DeliveryRow> {
         let Target { webhook, line } = target;
         let webhook = self.ledger.open(self.connection, webhook)?;
+        let id = DeliveryId::from_u64(self.sequence.next(self.now));
         let row = DeliveryRow {
-            id: DeliveryId::from_u64(self.sequence.next(self.now)),
+            id,
             event,
             webhook,
             state: State::Pending { due: self.now },
@@ -228,6 +239,8 @@ impl Commit<'_> {
             kind,
             dead_letter_of,
             line,
+            batch: alone.then(|| BatchId::of([id])),
+            size,
         };
         row.insert(self.connection)?;
         let account = self.ledger.account(self.connection, row.webhook)?;

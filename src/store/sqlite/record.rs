@@ -54,7 +54,7 @@ impl Commit<'_> {
 
 /// Where a delivery stands after a record, its attempts aside.
 fn decide(stored: &DeliveryRow, record: &Record) -> DeliveryRow {
-    let moved = DeliveryRow { state: record.state, at: record.at, ..*stored };
+    let moved = DeliveryRow { state: record.state, at: record.at, batch: record.batch, ..*stored };
     match record.state {
         // The receiver has it: nothing decided meanwhile changes that.
         State::Delivered => DeliveryRow { parked: false, ..moved },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Fault, Outcome};
 use hookwright_engine::delivery::{Kind, Pending, State};
-use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use hookwright_engine::id::{BatchId, DeliveryId, EventKey, WebhookId};
 use hookwright_engine::ordering::Line;
 use hookwright_engine::time::Time;
 use rusqlite::types::Type;
@@ -38,11 +38,13 @@ pub(super) struct DeliveryRow {
     pub kind: Kind,
     pub dead_letter_of: Option<DeliveryId>,
     pub line: Option<Line>,
+    pub batch: Option<BatchId>,
+    pub size: u32,
 }
 
 /// The columns that [`DeliveryRow::read`] reads.
 pub(super) const COLUMNS: &str =
-    "id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line";
+    "id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size";
 
 impl DeliveryRow {
     pub(super) fn find(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Self>> {
@@ -66,28 +68,19 @@ impl DeliveryRow {
             kind: kind(row, 7)?,
             dead_letter_of: optional_id(row, 8)?,
             line: row.get::<_, Option<i64>>(9)?.map(|line| Line::from_u64(line.cast_unsigned())),
+            batch: batch(row, 10)?,
+            size: row.get(11)?,
         })
     }
 
     pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self {
-            id,
-            event,
-            webhook,
-            state: _,
-            parked: _,
-            attempts,
-            budget_from,
-            at,
-            kind,
-            dead_letter_of,
-            line,
-        } = *self;
+        let Self { id, event, webhook, attempts, budget_from, at, kind, dead_letter_of, .. } = *self;
+        let Self { line, batch, size, .. } = *self;
         connection
             .prepare_cached(
                 "INSERT INTO deliveries
-                     (id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     (id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 number(id),
@@ -100,18 +93,28 @@ impl DeliveryRow {
                 code_of_kind(kind),
                 dead_letter_of.map(number),
                 line.map(place),
+                batch_number(batch),
+                size,
             ])?;
         Ok(())
     }
 
     pub(super) fn update(&self, connection: &Connection) -> rusqlite::Result<()> {
         // The rest never changes.
-        let Self { id, attempts, budget_from, at, .. } = *self;
+        let Self { id, attempts, budget_from, at, batch, .. } = *self;
         connection
             .prepare_cached(
-                "UPDATE deliveries SET state = ?2, attempts = ?3, budget_from = ?4, at = ?5 WHERE id = ?1",
+                "UPDATE deliveries SET state = ?2, attempts = ?3, budget_from = ?4, at = ?5, batch = ?6
+                 WHERE id = ?1",
             )?
-            .execute(params![number(id), self.code(), attempts, budget_from, at.as_millis()])?;
+            .execute(params![
+                number(id),
+                self.code(),
+                attempts,
+                budget_from,
+                at.as_millis(),
+                batch_number(batch),
+            ])?;
         Ok(())
     }
 
@@ -132,8 +135,8 @@ impl DeliveryRow {
 
     /// What the engine must know of it, were it due at `at`.
     pub(super) const fn pending(&self, webhook: WebhookId) -> Pending {
-        let Self { id, event, attempts, budget_from, at, kind, line, .. } = *self;
-        Pending { id, event, webhook, attempts, budget_from, kind, due: at, line }
+        let Self { id, event, attempts, budget_from, at, kind, line, batch, size, .. } = *self;
+        Pending { id, event, webhook, attempts, budget_from, kind, due: at, line, batch, size }
     }
 }
 
@@ -339,6 +342,18 @@ pub(super) const fn number(id: DeliveryId) -> i64 {
 /// An event's key as a column holds it.
 pub(super) const fn key(event: EventKey) -> i64 {
     event.as_u64().cast_signed()
+}
+
+/// A batch as a column holds it.
+pub(super) const fn batch_number(batch: Option<BatchId>) -> i64 {
+    match batch {
+        Some(batch) => batch.as_u64().cast_signed(),
+        None => 0,
+    }
+}
+
+fn batch(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<BatchId>> {
+    row.get::<_, i64>(column).map(|number| BatchId::from_u64(number.cast_unsigned()))
 }
 
 pub(super) fn delivery_id(row: &Row<'_>, column: usize) -> rusqlite::Result<DeliveryId> {

@@ -16,12 +16,12 @@ use crate::store::{Notice, Page};
 const CANCEL_CHUNK: usize = 1000;
 
 /// Behind no position at all.
-const BEGIN: Position = Position { due: Time::MIN, id: DeliveryId::from_u64(0) };
+const BEGIN: Position = Position { due: Time::MIN, batch: None, id: DeliveryId::from_u64(0) };
 
 pub(super) const PAGE: &str =
-    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line
+    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size
     FROM deliveries INDEXED BY deliveries_unfinished
-    WHERE state = 0 AND webhook = ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4";
+    WHERE state = 0 AND webhook = ?1 AND (at, batch, id) > (?2, ?3, ?4) ORDER BY at, batch, id LIMIT ?5";
 
 impl Commit<'_> {
     /// Reads a page of unfinished deliveries, as they stand in this transaction.
@@ -90,11 +90,14 @@ fn unfinished(
     after: Option<Position>,
     limit: usize,
 ) -> rusqlite::Result<Vec<DeliveryRow>> {
-    let Position { due, id } = after.unwrap_or(BEGIN);
+    let Position { due, batch, id } = after.unwrap_or(BEGIN);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection
         .prepare_cached(PAGE)?
-        .query_map(params![webhook, due.as_millis(), row::number(id), limit], DeliveryRow::read)?
+        .query_map(
+            params![webhook, due.as_millis(), row::batch_number(batch), row::number(id), limit],
+            DeliveryRow::read,
+        )?
         .collect()
 }
 

@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::ExposeSecret;
 
 use super::tokens::Token;
-use crate::transport::Request;
+use crate::transport::{Contents, Request};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-pcf-signature");
 const SIGNATURE_PREVIOUS: HeaderName = HeaderName::from_static("x-pcf-signature-previous");
@@ -58,15 +58,21 @@ pub(super) fn build(
     let mut builder = http::Request::post(receiver.url.as_url().as_str())
         .header(CONTENT_TYPE, content_type)
         .header(USER_AGENT, AGENT);
+    // What it is, for `X-PCF-Event`, `X-PCF-Delivery` and `webhook-id`.
+    let (event, delivery, id) = match &request.contents {
+        Contents::Event { delivery, id, event_type } => {
+            (event_type.to_string(), delivery.to_string(), id.to_string())
+        }
+        Contents::Batch(id) => ("batch".to_owned(), id.to_string(), id.to_string()),
+    };
     let schemes = receiver.signing.schemes;
     if schemes.pcf() {
         builder = sign_pcf(builder, &receiver.signing, now, &body);
     }
     if schemes.standard() {
-        builder = sign_standard(builder, &receiver.signing, &request.event_id.to_string(), now, &body)?;
+        builder = sign_standard(builder, &receiver.signing, &id, now, &body)?;
     }
-    builder =
-        builder.header(EVENT, request.event_type.to_string()).header(DELIVERY, request.delivery.to_string());
+    builder = builder.header(EVENT, event).header(DELIVERY, delivery);
     for header in &receiver.headers {
         builder = builder.header(header.name.as_str(), sensitive(header.value.expose_secret())?);
     }

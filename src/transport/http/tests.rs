@@ -18,6 +18,7 @@ use hookwright_engine::endpoint::{Receiver, ReceiverUrl, Timeouts};
 use hookwright_engine::id::DeliveryId;
 
 use super::{Http, Options, Policy, Request, Transport};
+use crate::transport::Contents;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const BODY: &[u8] = br#"{"id":"evt_1","type":"test.ping","webhook":{"attempt":1}}"#;
@@ -45,9 +46,11 @@ fn request_within(url: &str, limit: Duration) -> Request {
 fn request_to(receiver: Receiver) -> Request {
     Request {
         receiver: Arc::new(receiver),
-        delivery: DeliveryId::from_u64(7),
-        event_id: "evt_1".parse().unwrap(),
-        event_type: "test.ping".parse().unwrap(),
+        contents: Contents::Event {
+            delivery: DeliveryId::from_u64(7),
+            id: "evt_1".parse().unwrap(),
+            event_type: "test.ping".parse().unwrap(),
+        },
         body: Bytes::from_static(BODY),
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Queue {
     pub(super) window: Window,
     /// Waits until all webhooks are known, as one of them may be the one for its dead letters.
     pub(super) early: bool,
+    /// See [`Limits::window`](super::Limits::window).
+    window_limit: usize,
     /// Requests under way.
     in_flight: u32,
     /// How many there may be at present: all that the webhook allows while its receiver is well,
@@ -46,13 +48,14 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(endpoint: Arc<Endpoint>, capacity: usize, in_flight: usize) -> Self {
+    pub(super) fn new(endpoint: Arc<Endpoint>, window_limit: usize, in_flight: usize) -> Self {
         Self {
             allowed: endpoint.max_in_flight,
             bucket: endpoint.rate_limit.map(Bucket::full),
             breaker: endpoint.breaker.map(Breaker::new),
+            window: Window::new(capacity(&endpoint, window_limit)),
+            window_limit,
             endpoint,
-            window: Window::new(capacity),
             early: false,
             in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             quiet_until: Time::MIN,
@@ -71,6 +74,7 @@ impl Queue {
         if self.bucket.map(|bucket| bucket.limit()) != endpoint.rate_limit {
             self.bucket = endpoint.rate_limit.map(Bucket::full);
         }
+        self.window.resize(capacity(&endpoint, self.window_limit));
         self.endpoint = endpoint;
     }
 
@@ -91,7 +95,7 @@ impl Queue {
         self.breaker.as_ref().map_or(Circuit::Closed, Breaker::circuit)
     }
 
-    /// When the next delivery may be sent; `None` when none can.
+    /// When the next request may be sent; `None` when none can.
     pub(super) fn next_send(&self) -> Option<Time> {
         if self.early
             || self.receiver().is_err()
@@ -101,7 +105,8 @@ impl Queue {
         }
         let well = self.breaker.as_ref().map_or(Some(Time::MIN), Breaker::next)?;
         let paced = self.bucket.map_or(Time::MIN, |bucket| bucket.next());
-        self.window.first().map(|pending| pending.due.max(self.quiet_until).max(paced).max(well))
+        let due = self.window.next(self.endpoint.batch)?;
+        Some(due.max(self.quiet_until).max(paced).max(well))
     }
 
     /// Whether what holds its deliveries back at `now` is not what was told last; it is told from now on.
@@ -117,12 +122,12 @@ impl Queue {
         if self.circuit() == Circuit::Open {
             return Some(Restraint::CircuitOpen);
         }
-        let first = self.window.first()?;
+        let due = self.window.next(self.endpoint.batch)?;
         if self.quiet_until > now {
             return Some(Restraint::Quiet { until: self.quiet_until });
         }
         let empty = self.bucket.is_some_and(|bucket| bucket.next() > now);
-        (empty && first.due <= now).then_some(Restraint::RateLimited)
+        (empty && due <= now).then_some(Restraint::RateLimited)
     }
 
     /// What is told to hold its deliveries back.
@@ -130,21 +135,48 @@ impl Queue {
         self.told
     }
 
-    /// Takes the next delivery to be sent, with its receiver.
-    pub(super) fn take(&mut self, now: Time) -> Option<(Pending, Arc<Receiver>)> {
-        if self.next_send()? > now {
-            return None;
+    /// What the next request carries, if it may be sent now, or what is put off instead, as its line
+    /// `is_busy`: one that was canceled while it was under way has left the line, but may still arrive.
+    pub(super) fn due(&mut self, now: Time, is_busy: impl Fn(Line) -> bool) -> (Vec<Pending>, Vec<Record>) {
+        if self.next_send().is_none_or(|next| next > now) {
+            return (Vec::new(), Vec::new());
         }
+        let mut deliveries = self.window.take(self.endpoint.batch, now);
+        let busy = deliveries.extract_if(.., |pending| pending.line.is_some_and(&is_busy));
+        let busy: Vec<_> = busy.collect();
+        if !busy.is_empty() {
+            // The others may not be enough for a batch without it.
+            deliveries.drain(..).for_each(|pending| self.window.insert(pending));
+        }
+        (deliveries, busy.into_iter().map(|pending| self.postpone(pending, now)).collect())
+    }
+
+    /// Puts off a delivery, without the batch that it belongs to.
+    fn postpone(&mut self, pending: Pending, now: Time) -> Record {
+        let pending = Pending { due: now + FAULT_DELAY, batch: None, ..pending };
+        self.window.insert(pending);
+        let Pending { id, event, webhook, attempts, budget_from, due, batch, .. } = pending;
+        let state = State::Pending { due };
+        let (dead_letter, at, attempt) = (None, now, None);
+        Record { id, event, webhook, attempts, budget_from, state, dead_letter, batch, at, attempt }
+    }
+
+    /// Sends these, with the receiver that they go to.
+    pub(super) fn take(
+        &mut self,
+        deliveries: Vec<Pending>,
+        now: Time,
+    ) -> Option<(Vec<Pending>, Arc<Receiver>)> {
+        let lead = deliveries.first()?.id;
         let receiver = Arc::clone(self.receiver().ok()?);
-        let pending = self.window.pop()?;
         self.in_flight += 1;
         if let Some(bucket) = &mut self.bucket {
             bucket.take(now);
         }
         if let Some(breaker) = &mut self.breaker {
-            breaker.sends(pending.id);
+            breaker.sends(lead);
         }
-        Some((pending, receiver))
+        Some((deliveries, receiver))
     }
 
     /// Takes over what the log remembers of the receiver. What happened since counts more.
@@ -171,34 +203,12 @@ impl Queue {
         before != (true, self.streak)
     }
 
-    /// Puts off the next delivery to be sent where its line `is_busy`: one that was canceled while it was
-    /// under way has left the line, but may still arrive.
-    pub(super) fn postpone(&mut self, now: Time, is_busy: impl FnOnce(Line) -> bool) -> Option<Record> {
-        if self.next_send()? > now || !is_busy(self.window.first()?.line?) {
-            return None;
-        }
-        let pending = Pending { due: now + FAULT_DELAY, ..self.window.pop()? };
-        self.window.insert(pending);
-        let Pending { id, event, webhook, attempts, budget_from, due, kind: _, line: _ } = pending;
-        let state = State::Pending { due };
-        Some(Record {
-            id,
-            event,
-            webhook,
-            attempts,
-            budget_from,
-            state,
-            dead_letter: None,
-            at: now,
-            attempt: None,
-        })
-    }
-
-    /// A request has ended: makes room for the next, more or less of it by how it ended.
-    pub(super) fn landed(&mut self, delivery: DeliveryId, outcome: &Outcome, now: Time) {
+    /// The request has ended whose first delivery is `lead`: makes room for the next, more or less of
+    /// it by how it ended.
+    pub(super) fn landed(&mut self, lead: DeliveryId, outcome: &Outcome, now: Time) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(breaker) = &mut self.breaker {
-            breaker.landed(delivery, outcome.verdict(), now);
+            breaker.landed(lead, outcome.verdict(), now);
         }
         match outcome.verdict() {
             // Additive increase, multiplicative decrease, as TCP finds what a path can take.
@@ -211,4 +221,10 @@ impl Queue {
             self.quiet_until = self.quiet_until.max(hint.min(now + MAX_DELAY));
         }
     }
+}
+
+/// How many deliveries memory may hold: enough for a whole batch that is to come back beside one
+/// that gathers, even where the window runs low.
+fn capacity(endpoint: &Endpoint, limit: usize) -> usize {
+    endpoint.batch.map_or(limit, |policy| limit.max(4 * policy.max_size()))
 }

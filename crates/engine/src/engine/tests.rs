@@ -4,6 +4,7 @@ use uuid::Uuid;
 use super::*;
 use crate::attempt::Outcome;
 use crate::breaker;
+use crate::delivery::Kind;
 use crate::endpoint::{ReceiverUrl, Target};
 use crate::id::EventKey;
 use crate::ordering;
@@ -27,6 +28,7 @@ fn endpoint(number: u128, max_in_flight: u32) -> Arc<Endpoint> {
         events: Vec::new(),
         filter: None,
         retry: retry::Policy::default(),
+        batch: None,
         max_in_flight,
         ordering: ordering::Policy::None,
         rate_limit: None,
@@ -46,6 +48,8 @@ fn pending(id: u64, number: u128) -> Pending {
         kind: Kind::Event,
         due: NOW,
         line: None,
+        batch: None,
+        size: 100,
     }
 }
 
@@ -70,18 +74,19 @@ impl Bench {
         let mut effects = Vec::new();
         self.0.step(now, input, &mut effects);
         let sent = effects.into_iter().filter_map(|effect| match effect {
-            Effect::Send(send) => Some(send.pending.id.as_u64()),
+            Effect::Send(send) => Some(send.deliveries),
             Effect::Command(_) | Effect::Circuit { .. } | Effect::Held { .. } | Effect::Restraint { .. } => {
                 None
             }
         });
-        sent.collect()
+        sent.flatten().map(|pending| pending.id.as_u64()).collect()
     }
 
     fn answered(&mut self, id: u64, status: u16) -> Vec<u64> {
         let outcome = Outcome::Responded { status, retry_after: None };
         let attempt = Attempt { started: NOW, elapsed: Duration::ZERO, outcome, response: Vec::new() };
-        self.step(Input::Attempted { delivery: DeliveryId::from_u64(id), attempt, entropy: 0 })
+        let deliveries = vec![DeliveryId::from_u64(id)];
+        self.step(Input::Attempted { deliveries, attempt, unread: Vec::new(), entropy: 0 })
     }
 }
 
@@ -158,7 +163,12 @@ fn end(kind: Kind, status: u16, backlog: Option<u128>) -> (State, Option<Webhook
     let attempt = Attempt { started: NOW, elapsed: Duration::ZERO, outcome, response: Vec::new() };
     engine.step(
         NOW,
-        Input::Attempted { delivery: DeliveryId::from_u64(1), attempt, entropy: 0 },
+        Input::Attempted {
+            deliveries: vec![DeliveryId::from_u64(1)],
+            attempt,
+            unread: Vec::new(),
+            entropy: 0,
+        },
         &mut effects,
     );
     let ended = effects.into_iter().find_map(|effect| match effect {
@@ -220,7 +230,12 @@ fn what_holds_deliveries_back_is_told_when_it_changes() {
     let busy = |id, until| {
         let outcome = Outcome::Responded { status: 429, retry_after: Some(until) };
         let attempt = Attempt { started: NOW, elapsed: Duration::ZERO, outcome, response: Vec::new() };
-        Input::Attempted { delivery: DeliveryId::from_u64(id), attempt, entropy: 0 }
+        Input::Attempted {
+            deliveries: vec![DeliveryId::from_u64(id)],
+            attempt,
+            unread: Vec::new(),
+            entropy: 0,
+        }
     };
     assert_eq!(
         told(Duration::ZERO, Input::Upsert(Arc::clone(&held))),

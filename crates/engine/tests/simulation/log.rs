@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use hookwright_engine::command::{Command, Page};
 use hookwright_engine::delivery::{Kind, Pending, Position, Record, State};
 use hookwright_engine::engine::Input;
-use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
+use hookwright_engine::id::{BatchId, DeliveryId, EventKey, WebhookId};
 use hookwright_engine::ordering::Line;
 use hookwright_engine::streak::Streak;
 use hookwright_engine::time::Time;
@@ -26,6 +26,8 @@ pub struct Row {
     pub dead_letter_of: Option<DeliveryId>,
     /// Attempts recorded in the present budget may not exceed what any policy in force allowed.
     pub recorded: u32,
+    pub batch: Option<BatchId>,
+    pub size: u32,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,16 +58,29 @@ fn new(webhook: WebhookId, now: Time) -> Row {
         kind: Kind::Event,
         dead_letter_of: None,
         recorded: 0,
+        batch: None,
+        size: 100,
     }
 }
 
 impl Row {
-    fn pending(&self, id: DeliveryId) -> Option<Pending> {
-        let Self { webhook, line, parked, state, attempts, budget_from, kind, dead_letter_of, recorded: _ } =
-            *self;
+    pub fn pending(&self, id: DeliveryId) -> Option<Pending> {
+        let Self { webhook, line, parked, state, attempts, budget_from, kind, dead_letter_of, .. } = *self;
+        let Self { batch, size, .. } = *self;
         let State::Pending { due } = state else { return None };
         let event = EventKey::from_u64(dead_letter_of.unwrap_or(id).as_u64());
-        (!parked).then_some(Pending { id, event, webhook, attempts, budget_from, kind, due, line })
+        (!parked).then_some(Pending {
+            id,
+            event,
+            webhook,
+            attempts,
+            budget_from,
+            kind,
+            due,
+            line,
+            batch,
+            size,
+        })
     }
 }
 
@@ -90,18 +105,20 @@ impl Log {
         self.notices.pop_front()
     }
 
-    /// Accepts an event: durable when this returns.
+    /// Accepts an event of this size: durable when this returns. A test waits for no others.
     pub fn publish(
         &mut self,
         ids: &[DeliveryId],
         targets: &[(WebhookId, Option<Line>)],
         kind: Kind,
+        size: u32,
         now: Time,
     ) {
         let mut accepted = Vec::new();
         for (&id, &(webhook, line)) in ids.iter().zip(targets) {
             let parked = self.has_unfinished(webhook, line, None);
-            let row = Row { line, parked, kind, ..new(webhook, now) };
+            let batch = (kind == Kind::Test).then(|| BatchId::of([id]));
+            let row = Row { kind, line, parked, batch, size, ..new(webhook, now) };
             accepted.extend(row.pending(id));
             self.tables.rows.insert(id, row);
         }
@@ -123,6 +140,7 @@ impl Log {
         row.parked = parked;
         row.state = State::Pending { due: now };
         row.budget_from = row.attempts;
+        row.batch = None;
         row.recorded = 0;
         self.notices.extend(row.pending(id).map(Input::Retried));
         self.flush();
@@ -196,6 +214,7 @@ impl Log {
             return;
         }
         row.state = record.state;
+        row.batch = record.batch;
         let (webhook, line) = (row.webhook, row.line);
         if row.state.is_final() {
             row.parked = false;

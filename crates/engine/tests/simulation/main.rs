@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
+mod batches;
 mod circuit;
 mod letters;
 mod line;
@@ -10,6 +11,8 @@ mod log;
 mod pace;
 mod restraint;
 mod streak;
+mod temper;
+mod webhook;
 mod world;
 
 use world::World;

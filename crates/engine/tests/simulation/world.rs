@@ -6,46 +6,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use hookwright_engine::attempt::{Attempt, Failure, FailureReason, Fault, Outcome};
-use hookwright_engine::breaker;
+use hookwright_engine::attempt::{Attempt, Outcome, Verdict};
 use hookwright_engine::command::Command;
-use hookwright_engine::delivery::{Kind, State};
-use hookwright_engine::endpoint::{Endpoint, Hold, Receiver, ReceiverUrl, Target};
+use hookwright_engine::delivery::{Kind, Pending, Record, State};
+use hookwright_engine::endpoint::{Endpoint, Hold, Target};
 use hookwright_engine::engine::{Effect, Engine, Input, Limits, Send};
 use hookwright_engine::id::{DeliveryId, WebhookId};
-use hookwright_engine::ordering::{self, Line};
-use hookwright_engine::rate;
+use hookwright_engine::ordering::Line;
 use hookwright_engine::retry;
 use hookwright_engine::time::Time;
 use uuid::Uuid;
 
+use crate::batches::Batches;
 use crate::circuit::Circuits;
 use crate::letters;
 use crate::line::Lines;
-use crate::log::Log;
+use crate::log::{Log, Row};
 use crate::pace::Pace;
 use crate::restraint::Restraints;
 use crate::streak::Streaks;
+use crate::temper::Temper;
+use crate::webhook::{self, MAX_ATTEMPTS, name};
 
 const LIMITS: Limits = Limits { max_in_flight: 6, window: 4 };
-const MAX_ATTEMPTS: u32 = 4;
-
-/// How a receiver behaves.
-#[derive(Clone, Copy, Debug)]
-enum Temper {
-    Healthy,
-    Failing,
-    Flaky,
-    Hanging,
-    Busy,
-    Leaving,
-}
 
 /// A request under way.
 #[derive(Debug)]
 struct Flight {
     webhook: WebhookId,
     generation: i64,
+    deliveries: Vec<DeliveryId>,
+    unread: Vec<DeliveryId>,
     ends: Time,
     outcome: Outcome,
 }
@@ -59,6 +50,7 @@ pub struct World {
     tempers: HashMap<WebhookId, Temper>,
     /// Gone at this generation, as the engine has been told by an outcome.
     gone: HashMap<WebhookId, i64>,
+    /// By their first delivery.
     flights: BTreeMap<DeliveryId, Flight>,
     /// When each delivery may be sent at the earliest, by all that the engine has said or heard.
     due: HashMap<DeliveryId, Time>,
@@ -72,6 +64,7 @@ pub struct World {
     streaks: Streaks,
     lines: Lines,
     restraints: Restraints,
+    batches: Batches,
     /// Webhooks that were removed; events may still be accepted for them for a moment.
     removed: Vec<WebhookId>,
     /// Deliveries that a receiver has taken.
@@ -105,6 +98,7 @@ impl World {
             streaks: Streaks::default(),
             lines: Lines::default(),
             restraints: Restraints::default(),
+            batches: Batches::default(),
             removed: Vec::new(),
             received: HashSet::new(),
             accepted: Vec::new(),
@@ -214,8 +208,18 @@ impl World {
                 letters::assert_handed(record, row.kind, &self.endpoints);
             }
             match record.state {
-                State::Pending { due } => drop(self.due.insert(record.id, due)),
-                _ => drop(self.ended.insert(record.id)),
+                State::Pending { due } => {
+                    self.due.insert(record.id, due);
+                    let Record { id, event, webhook, attempts, budget_from, batch, .. } = **record;
+                    let Row { kind, line, size, .. } = self.log.rows()[&id];
+                    let pending =
+                        Pending { id, event, webhook, attempts, budget_from, kind, due, line, batch, size };
+                    self.batches.waits(pending);
+                }
+                _ => {
+                    self.ended.insert(record.id);
+                    self.batches.forget(record.id);
+                }
             }
         }
         if let Command::Gone { webhook, generation } = command {
@@ -226,67 +230,56 @@ impl World {
 
     /// The engine sends: was it allowed to?
     fn send(&mut self, send: &Send) {
-        let Send { pending, attempt, endpoint, receiver: _ } = send;
-        let webhook = pending.webhook;
+        let Send { deliveries, batch, endpoint, receiver: _ } = send;
+        let (webhook, lead) = (endpoint.id, deliveries[0].id);
         let current = self.endpoints.get(&webhook).expect("sent to a webhook that was removed");
         assert_eq!(current.generation, endpoint.generation, "sent by an outdated webhook");
         assert!(matches!(current.target, Target::Receiver(_)), "sent to a webhook that is held");
         assert_ne!(self.gone.get(&webhook), Some(&endpoint.generation), "sent to a receiver that is gone");
-        assert!(self.now >= self.due[&pending.id], "{} was sent before it was due", pending.id);
-        assert!(!self.ended.contains(&pending.id), "{} was sent though it has ended", pending.id);
         assert!(self.quiet.get(&webhook).is_none_or(|&end| self.now >= end), "sent though asked for quiet");
-        assert_eq!(*attempt, pending.attempts + 1);
-        assert!(pending.attempts - pending.budget_from < MAX_ATTEMPTS, "{} was sent too often", pending.id);
         assert!(self.flights.len() < LIMITS.max_in_flight);
         let beside = self.flights.values().filter(|flight| flight.webhook == webhook).count();
         assert!(beside < endpoint.max_in_flight as usize, "too many requests of one webhook");
 
         self.restraints.sends(webhook, self.now);
         self.pace.sends(webhook, self.now);
-        self.circuits.sends(webhook, pending.id, self.now);
+        self.circuits.sends(webhook, lead, self.now);
         self.streaks.sends(webhook);
+        self.batches.sends(deliveries, *batch, endpoint.batch, self.now);
+        deliveries.iter().for_each(|pending| self.send_one(pending, webhook));
         let ended = |id| self.ended.contains(&id) || self.log.rows()[&id].state.is_final();
-        self.lines.sends(pending, ended);
+        deliveries.iter().for_each(|pending| self.lines.sends(pending, ended));
 
-        let (outcome, latency) = self.answer(webhook);
-        if outcome.status().is_some_and(|status| (200..300).contains(&status)) {
-            self.received.insert(pending.id);
+        let (outcome, latency) = self.tempers[&webhook].answer(&mut self.rng, self.now);
+        let (mut unread, deliveries): (Vec<_>, Vec<_>) =
+            (Vec::new(), deliveries.iter().map(|pending| pending.id).collect());
+        if deliveries.len() > 1 && self.rng.u32(0..20) == 0 {
+            unread.extend(self.rng.choice(&deliveries).copied());
         }
-        let flight = Flight { webhook, generation: endpoint.generation, ends: self.now + latency, outcome };
-        assert!(self.flights.insert(pending.id, flight).is_none(), "{} is in flight already", pending.id);
+        if outcome.verdict() == Verdict::Success {
+            self.received.extend(deliveries.iter().filter(|id| !unread.contains(id)));
+        }
+        let (generation, ends) = (endpoint.generation, self.now + latency);
+        self.flights.insert(lead, Flight { webhook, generation, deliveries, unread, ends, outcome });
         self.sent += 1;
     }
 
-    fn answer(&mut self, webhook: WebhookId) -> (Outcome, Duration) {
-        let status = |status| Outcome::Responded { status, retry_after: None };
-        let latency = Duration::from_millis(self.rng.u64(1..200));
-        if self.rng.u32(0..50) == 0 {
-            return (Outcome::Fault(Fault::Store("the disk is slow".into())), latency);
-        }
-        match self.tempers[&webhook] {
-            Temper::Healthy => (status(200), latency),
-            Temper::Failing => (status(500), latency),
-            Temper::Flaky if self.rng.bool() => (status(204), latency),
-            Temper::Flaky => (status(302), latency),
-            Temper::Hanging => {
-                let failure = Failure { reason: FailureReason::Timeout, message: "no answer".into() };
-                (Outcome::Failed(failure), Duration::from_secs(30))
-            }
-            Temper::Busy => {
-                let retry_after = Some(self.now + Duration::from_secs(self.rng.u64(0..200_000)));
-                (Outcome::Responded { status: 429, retry_after }, latency)
-            }
-            Temper::Leaving => (status(410), latency),
-        }
+    fn send_one(&self, pending: &Pending, webhook: WebhookId) {
+        let Pending { id, attempts, budget_from, .. } = *pending;
+        assert_eq!(pending.webhook, webhook, "{id} was sent to another webhook");
+        assert!(self.now >= self.due[&id], "{id} was sent before it was due");
+        assert!(!self.ended.contains(&id), "{id} was sent though it has ended");
+        assert!(attempts - budget_from < MAX_ATTEMPTS, "{id} was sent too often");
+        let under_way = self.flights.values().any(|flight| flight.deliveries.contains(&id));
+        assert!(!under_way, "{id} is in flight already");
     }
 
     fn land_one(&mut self) {
         let ended: Vec<_> =
             self.flights.iter().filter(|(_, flight)| flight.ends <= self.now).map(|(&id, _)| id).collect();
-        let Some(&delivery) = self.rng.choice(&ended) else { return };
-        let Some(Flight { webhook, generation, ends: _, outcome }) = self.flights.remove(&delivery) else {
-            return;
-        };
+        let Some(&lead) = self.rng.choice(&ended) else { return };
+        let Some(flight) = self.flights.remove(&lead) else { return };
+        let Flight { webhook, generation, deliveries, unread, ends: _, outcome } = flight;
         if let Some(hint) = outcome.retry_after()
             && self.endpoints.contains_key(&webhook)
         {
@@ -294,14 +287,14 @@ impl World {
             let quiet = self.quiet.entry(webhook).or_insert(end);
             *quiet = end.max(*quiet);
         }
-        self.circuits.landed(webhook, delivery, outcome.verdict(), self.now);
+        self.circuits.landed(webhook, lead, outcome.verdict(), self.now);
         if let Some(endpoint) = self.endpoints.get(&webhook) {
             self.streaks.landed(webhook, endpoint.generation, generation, outcome.verdict(), self.now);
         }
-        self.lines.landed(delivery);
+        deliveries.iter().for_each(|&delivery| self.lines.landed(delivery));
         let attempt = Attempt { started: self.now, elapsed: Duration::ZERO, outcome, response: Vec::new() };
         let entropy = self.rng.u64(..);
-        self.feed(Input::Attempted { delivery, attempt, entropy });
+        self.feed(Input::Attempted { deliveries, attempt, unread, entropy });
         self.circuits.assert_open_where_due(webhook, self.now);
         if self.endpoints.get(&webhook).is_some_and(|it| matches!(it.target, Target::Receiver(_))) {
             self.streaks.assert_held_where_due(webhook);
@@ -319,8 +312,13 @@ impl World {
             Input::Retried(pending) => {
                 self.due.insert(pending.id, pending.due);
                 self.ended.remove(&pending.id);
+                self.batches.waits(*pending);
             }
-            Input::Canceled(canceled) => self.ended.extend(canceled.iter().map(|pending| pending.id)),
+            Input::Canceled(canceled) => {
+                self.ended.extend(canceled.iter().map(|pending| pending.id));
+                canceled.iter().for_each(|pending| self.batches.forget(pending.id));
+            }
+            Input::Accepted(accepted) => accepted.iter().for_each(|pending| self.batches.waits(*pending)),
             _ => {}
         }
         self.feed(notice);
@@ -350,7 +348,8 @@ impl World {
         for (&id, &(webhook, line)) in ids.iter().zip(&targets) {
             self.lines.accepted(webhook, line, id);
         }
-        self.log.publish(&ids, &targets, kind, self.now);
+        let size = if self.rng.bool() { 100 } else { self.rng.u32(0..600_000) };
+        self.log.publish(&ids, &targets, kind, size, self.now);
         self.due.extend(ids.iter().map(|&id| (id, self.now)));
         self.accepted.extend(ids);
     }
@@ -404,35 +403,13 @@ impl World {
 
     fn put_webhook(&mut self, webhook: WebhookId, held: bool) {
         self.generation += 1;
-        let receiver =
-            Receiver::new(ReceiverUrl::parse("https://receiver.example/").unwrap(), "secret".into());
         let dead_letter = self.any_webhook().filter(|_| self.rng.bool()).map(name);
-        let target = if held { Target::Held(Hold::Suspended) } else { Target::Receiver(Arc::new(receiver)) };
-        let endpoint = Arc::new(Endpoint {
-            id: webhook,
-            namespace: "shop".into(),
-            name: name(webhook),
-            generation: self.generation,
-            events: Vec::new(),
-            retry: retry::Policy::new(MAX_ATTEMPTS, &[1, 60], 200, 3600).unwrap(),
-            filter: None,
-            max_in_flight: self.rng.u32(1..4),
-            ordering: ordering::Policy::default(),
-            rate_limit: self
-                .rng
-                .bool()
-                .then(|| rate::Limit::new(self.rng.u32(1..4), self.rng.u32(1..3)).unwrap()),
-            dead_letter,
-            breaker: self.rng.bool().then(|| breaker::Policy::new(70, 3, 300, 30).unwrap()),
-            target,
-        });
+        let mut endpoint = webhook::any(&mut self.rng, webhook, self.generation, held);
+        endpoint.dead_letter = dead_letter;
         // Requests that were allowed when they were sent may be under way still.
         let under_way = self.flights.values().filter(|flight| flight.webhook == webhook).count();
-        let endpoint = if under_way > endpoint.max_in_flight as usize {
-            Arc::new(Endpoint { max_in_flight: u32::try_from(under_way).unwrap(), ..(*endpoint).clone() })
-        } else {
-            endpoint
-        };
+        endpoint.max_in_flight = endpoint.max_in_flight.max(u32::try_from(under_way).unwrap());
+        let endpoint = Arc::new(endpoint);
         self.pace.heed(&endpoint);
         self.circuits.heed(&endpoint);
         self.streaks.heed(webhook, endpoint.generation);
@@ -452,14 +429,7 @@ impl World {
     }
 
     fn change_temper(&mut self) {
-        let temper = match self.rng.u32(0..8) {
-            0..2 => Temper::Healthy,
-            2 => Temper::Failing,
-            3 => Temper::Hanging,
-            4 => Temper::Busy,
-            5 => Temper::Leaving,
-            _ => Temper::Flaky,
-        };
+        let temper = Temper::any(&mut self.rng);
         if let Some(webhook) = self.any_webhook() {
             self.tempers.insert(webhook, temper);
         }
@@ -474,13 +444,16 @@ impl World {
         self.pace = Pace::default();
         self.circuits = Circuits::default();
         self.streaks = Streaks::remembered(self.log.streaks());
+        self.batches = Batches::default();
         self.ended.clear();
         self.due.clear();
         self.gone.clone_from(self.log.gone());
         for (&id, row) in self.log.rows() {
-            match row.state {
-                State::Pending { due } => drop(self.due.insert(id, due)),
-                _ => drop(self.ended.insert(id)),
+            if let Some(pending) = row.pending(id) {
+                self.due.insert(id, pending.due);
+                self.batches.waits(pending);
+            } else {
+                self.ended.insert(id);
             }
         }
         self.engine = Engine::new(LIMITS);
@@ -493,8 +466,4 @@ impl World {
         }
         self.feed(Input::Synced(self.endpoints.keys().copied().collect()));
     }
-}
-
-fn name(webhook: WebhookId) -> Arc<str> {
-    webhook.to_string().into()
 }

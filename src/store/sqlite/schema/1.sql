@@ -54,12 +54,16 @@ CREATE TABLE deliveries (
     -- Of a dead letter: the delivery that failed. It was not made with its event.
     dead_letter_of INTEGER,
     -- Deliveries of a webhook in the same line go one after the other.
-    line        INTEGER
+    line        INTEGER,
+    -- What is due in the same batch is sent together; 0 where it belongs to none.
+    batch       INTEGER NOT NULL,
+    -- Bytes of the event's payload.
+    size        INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX dead_letters          ON deliveries (dead_letter_of) WHERE dead_letter_of IS NOT NULL;
 CREATE        INDEX dead_letters_by_event ON deliveries (event)          WHERE dead_letter_of IS NOT NULL;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook);
-CREATE INDEX deliveries_unfinished ON deliveries (webhook, at) WHERE state = 0;
+CREATE INDEX deliveries_unfinished ON deliveries (webhook, at, batch) WHERE state = 0;
 CREATE INDEX deliveries_retrying   ON deliveries (webhook, state, at) WHERE state <= 0 AND attempts > 0;
 CREATE INDEX deliveries_in_line    ON deliveries (webhook, line, state) WHERE state <= 0 AND line IS NOT NULL;
 CREATE INDEX deliveries_unwell     ON deliveries (webhook) WHERE state > 1;

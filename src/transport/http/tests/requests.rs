@@ -9,6 +9,7 @@ use hookwright_engine::attempt::{Outcome, Verdict};
 use hookwright_engine::endpoint::{
     ContentType, Header, HeaderName, PreviousKey, ReceiverUrl, Schemes, Signing,
 };
+use hookwright_engine::id::BatchId;
 use hookwright_engine::time::Time;
 use proptest::prelude::*;
 use sha2::Sha256;
@@ -26,11 +27,11 @@ fn signature(secret: &str, timestamp: &str, body: &[u8]) -> String {
 }
 
 /// The signature of Standard Webhooks, computed without the code under test.
-fn standard_signature(secret: &str, timestamp: &str) -> String {
+fn standard_signature(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     let key = BASE64.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-    mac.update(format!("evt_1.{timestamp}.").as_bytes());
-    mac.update(BODY);
+    mac.update(format!("{id}.{timestamp}.").as_bytes());
+    mac.update(body);
     format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
 }
 
@@ -132,7 +133,8 @@ async fn standard_webhooks_signs_beside_or_instead_of_pcf_with_both_secrets_of_a
         let captured = receiver.request().await;
         assert_eq!(captured.header("webhook-id"), Some("evt_1"));
         let timestamp = captured.header("webhook-timestamp").unwrap();
-        let signed: Vec<_> = signers.iter().map(|secret| standard_signature(secret, timestamp)).collect();
+        let signed: Vec<_> =
+            signers.iter().map(|secret| standard_signature(secret, "evt_1", timestamp, BODY)).collect();
         assert_eq!(captured.header("webhook-signature"), Some(&*signed.join(" ")));
         let pcf = schemes.pcf().then(|| signature(SECRET, timestamp, BODY));
         assert_eq!(captured.header("x-pcf-signature"), pcf.as_deref());
@@ -186,5 +188,31 @@ proptest! {
                 prop_assert!(uri.is_ok(), "{}: {uri:?}", url.as_url());
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_batch_goes_under_an_id_of_its_own_and_both_schemes_sign_the_body_as_it_is_sent() {
+    let id = BatchId::of([7, 8].map(DeliveryId::from_u64));
+    for content_type in [ContentType::Json, ContentType::Form] {
+        let mut receiver = Receiver::answering(OK).await;
+        let request = with(request(&receiver.url()), |receiver| {
+            receiver.content_type = content_type;
+            receiver.signing.schemes = Schemes::Both;
+        });
+        http().send(Request { contents: Contents::Batch(id), ..request }).await;
+
+        let captured = receiver.request().await;
+        let header = |name| captured.header(name).unwrap();
+        assert_eq!(header("x-pcf-event"), "batch");
+        assert_eq!([header("x-pcf-delivery"), header("webhook-id")], [id.to_string(), id.to_string()]);
+        let timestamp = header("x-pcf-timestamp");
+        assert_eq!(header("x-pcf-signature"), signature(SECRET, timestamp, &captured.body));
+        assert_eq!(
+            header("webhook-signature"),
+            standard_signature(SECRET, &id.to_string(), timestamp, &captured.body)
+        );
+        let is_form = captured.body.starts_with(b"payload=");
+        assert_eq!(is_form, content_type == ContentType::Form);
     }
 }
