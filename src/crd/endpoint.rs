@@ -158,7 +158,7 @@ impl Webhook {
             events: checked.events,
             filter: checked.filter,
             retry: checked.retry,
-            batch: None,
+            batch: checked.batch,
             max_in_flight: checked.max_in_flight,
             ordering: checked.ordering,
             rate_limit: checked.rate_limit,

@@ -23,7 +23,7 @@ mod tls;
 pub use dead_letter::DeadLetter;
 pub use filters::{FilterExpression, Filters, MAX_EXPRESSION_NAME};
 pub use oauth2::{ClientAuthentication, OAuth2, Parameter};
-pub use pace::{CircuitBreaker, Concurrency, Ordering, RateLimit};
+pub use pace::{Batch, CircuitBreaker, Concurrency, Ordering, RateLimit};
 pub use request::{Authorization, Basic, Bearer, ContentType, Header, MAX_USERNAME, Request};
 pub use tls::{CaRef, CertificateRef, Tls};
 
@@ -177,6 +177,10 @@ pub struct WebhookSpec {
     /// How long an attempt may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
+
+    /// How events are sent together. Default: each by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
 
     /// How many requests may be under way at a time, in which order deliveries go, and which
     /// connections are kept.

@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookwright_engine::batch;
 use hookwright_engine::breaker;
 use hookwright_engine::endpoint::{ContentType, Header, HeaderName, ReceiverUrl, Schemes, Timeouts};
 use hookwright_engine::filter::Filter;
@@ -33,6 +34,7 @@ pub(super) struct Checked {
     pub(super) events: Vec<Pattern>,
     pub(super) filter: Option<Arc<Filter>>,
     pub(super) retry: Policy,
+    pub(super) batch: Option<batch::Policy>,
     pub(super) max_in_flight: u32,
     pub(super) ordering: ordering::Policy,
     pub(super) rate_limit: Option<Limit>,
@@ -55,6 +57,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         tls,
         retry,
         timeouts,
+        batch,
         concurrency,
         rate_limit,
         circuit_breaker,
@@ -80,6 +83,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     let timeouts = timeouts.as_ref().map_or_else(Timeouts::default, |timeouts| errors.timeouts(timeouts));
     let Concurrency { max_in_flight, ordering, keep_alive } =
         concurrency.as_ref().map_or_else(Concurrency::default, |it| errors.concurrency(it));
+    let batch = batch.as_ref().and_then(|batch| errors.batch(batch));
     let rate_limit = rate_limit.as_ref().and_then(|limit| errors.rate_limit(limit));
     let breaker = errors.breaker(circuit_breaker.as_ref());
     let dead_letter = dead_letter.as_ref().and_then(|it| errors.dead_letter(name, it));
@@ -88,7 +92,7 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
         Some(url) if errors.0.is_empty() => Ok(Plan { url, request, schemes, tls, timeouts, keep_alive }),
         _ => Err(Invalid(errors.0)),
     };
-    Checked { events, filter, retry, max_in_flight, ordering, rate_limit, breaker, dead_letter, plan }
+    Checked { events, filter, retry, batch, max_in_flight, ordering, rate_limit, breaker, dead_letter, plan }
 }
 
 /// What is wrong so far.

@@ -221,6 +221,11 @@ fn wrong() -> Vec<(Value, &'static str)> {
             json!({ "concurrency": { "maxInFlight": 0 } }),
             "spec.concurrency.maxInFlight: must be 1 to 1000, not 0",
         ),
+        (json!({ "batch": { "maxSize": 1001 } }), "spec.batch.maxSize: must be 1 to 1000, not 1001"),
+        (
+            json!({ "batch": { "maxWaitMilliseconds": 300_001 } }),
+            "spec.batch.maxWaitMilliseconds: must be 0 to 300000, not 300001",
+        ),
         (json!({ "rateLimit": { "requests": 0 } }), "spec.rateLimit.requests: must be 1 to 100000, not 0"),
         (
             json!({ "rateLimit": { "requests": 1, "periodSeconds": 86_401 } }),

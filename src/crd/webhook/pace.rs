@@ -1,5 +1,6 @@
 //! How fast a webhook sends.
 
+use hookwright_engine::batch;
 use hookwright_engine::breaker::Policy;
 use hookwright_engine::endpoint::{KeepAlive, MAX_MAX_IN_FLIGHT};
 use hookwright_engine::rate::Limit;
@@ -45,6 +46,25 @@ pub enum Ordering {
     PerKey,
     /// All deliveries go one after the other: one that is retried holds up all behind it.
     Strict,
+}
+
+/// How events are sent together: `{"events":[…]}` in one request, which counts as one attempt of each.
+/// A batch that failed comes back as it was. At most 1 MiB of events, or a single event, go in one. What is
+/// sent to this webhook alone, a test or a `WebhookDelivery`, goes at once in a batch of its own.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    /// Whether they are. Default: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Most events of one request; once so many wait they are sent. Default: 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = batch::Policy::MAX_SIZE))]
+    pub max_size: Option<u32>,
+    /// How long an event waits for others, in milliseconds. Default: 5000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = batch::Policy::MAX_WAIT_MILLISECONDS))]
+    pub max_wait_milliseconds: Option<u32>,
 }
 
 /// How many requests the receiver gets in a time: so many at once, and as many again, evenly, in each

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use hookwright_engine::batch;
 use hookwright_engine::breaker::{InvalidPolicy, Policy};
 use hookwright_engine::endpoint::{DEFAULT_MAX_IN_FLIGHT, KeepAlive, MAX_MAX_IN_FLIGHT};
 use hookwright_engine::ordering;
@@ -10,7 +11,7 @@ use hookwright_engine::rate::{InvalidLimit, Limit};
 
 use super::Errors;
 use crate::crd::webhook;
-use crate::crd::webhook::{CircuitBreaker, RateLimit};
+use crate::crd::webhook::{Batch, CircuitBreaker, RateLimit};
 
 /// What a webhook asks for by `concurrency`.
 pub(super) struct Concurrency {
@@ -50,6 +51,25 @@ impl Errors {
         };
         let keep_alive = KeepAlive { max_idle, idle_timeout: Duration::from_secs(idle_timeout.into()) };
         Concurrency { max_in_flight, ordering, keep_alive }
+    }
+
+    /// How deliveries are gathered: not at all where it is disabled.
+    pub(super) fn batch(&mut self, batch: &Batch) -> Option<batch::Policy> {
+        let Batch { enabled, max_size, max_wait_milliseconds } = *batch;
+        let policy = batch::Policy::new(
+            max_size.unwrap_or(batch::Policy::DEFAULT_SIZE),
+            max_wait_milliseconds.unwrap_or(batch::Policy::DEFAULT_WAIT_MILLISECONDS),
+        );
+        let error = match policy {
+            Ok(policy) => return enabled.unwrap_or(true).then_some(policy),
+            Err(error) => error,
+        };
+        let field = match error {
+            batch::InvalidPolicy::Size(_) => "maxSize",
+            batch::InvalidPolicy::Wait(_) => "maxWaitMilliseconds",
+        };
+        self.report(&format!("spec.batch.{field}"), &error);
+        None
     }
 
     pub(super) fn rate_limit(&mut self, limit: &RateLimit) -> Option<Limit> {

@@ -1,7 +1,7 @@
 //! How fast a webhook sends, and in which order.
 
 use hookwright_engine::endpoint::KeepAlive;
-use hookwright_engine::{breaker, ordering, rate};
+use hookwright_engine::{batch, breaker, ordering, rate};
 
 use super::*;
 
@@ -20,6 +20,16 @@ fn deliveries_go_in_no_order_and_connections_are_kept_unless_it_says_otherwise()
         let error = with(fields).receiver.unwrap_err().to_string();
         assert!(error.contains("spec.concurrency.") && error.contains("must be"), "{error}");
     }
+}
+
+#[test]
+fn events_go_one_by_one_unless_it_asks_for_batches() {
+    let batch = |fields| build(spec(json!({ "batch": fields })), &[signing()]).endpoint.batch;
+    assert_eq!(batch(json!(null)), None);
+    assert_eq!(batch(json!({ "enabled": false, "maxSize": 7 })), None);
+    assert_eq!(batch(json!({})), Some(batch::Policy::new(100, 5000).unwrap()));
+    let brief = json!({ "enabled": true, "maxSize": 7, "maxWaitMilliseconds": 0 });
+    assert_eq!(batch(brief), Some(batch::Policy::new(7, 0).unwrap()));
 }
 
 #[test]
