@@ -7,7 +7,7 @@ use hookwright_engine::attempt::Attempt;
 use hookwright_engine::delivery::State as Outcome;
 use hookwright_engine::id::DeliveryId;
 use hookwright_engine::time::Time;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -24,16 +24,23 @@ pub(super) struct DeliveryView {
     webhook_id: String,
     event_id: String,
     event_type: String,
+    /// Where it stands.
+    #[schemars(schema_with = "outcomes")]
     outcome: &'static str,
+    /// Whether the receiver took it.
     delivered: bool,
+    /// How many requests were made, and charged.
     attempts: u32,
+    /// The status of the last answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     response_code: Option<u16>,
+    /// How long the last request took.
     #[serde(skip_serializing_if = "Option::is_none")]
     response_time_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "time_schema")]
     delivered_at: Option<String>,
+    /// What was wrong the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +86,11 @@ impl From<&Delivery> for DeliveryView {
     }
 }
 
+fn outcomes(_: &mut SchemaGenerator) -> Schema {
+    let words = ["Pending", "Retrying", "Delivered", "Failed", "DeadLettered", "Canceled"];
+    json_schema!({ "type": "string", "enum": words })
+}
+
 /// The words of a `WebhookDelivery`'s status.
 const fn outcome(delivery: &Delivery) -> &'static str {
     match delivery.state {
@@ -99,13 +111,16 @@ fn milliseconds(attempt: &Attempt) -> u64 {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Attempt")]
 struct AttemptView {
+    /// Counted from 1.
     attempt: u32,
     #[schemars(schema_with = "time_schema")]
     started_at: String,
+    /// What it ended with, in one word.
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_code: Option<u16>,
     response_time_ms: u64,
+    /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// The head of what the receiver answered; what is not UTF-8 in it is replaced.

@@ -9,6 +9,7 @@ use hookwright_engine::event::{self, InvalidEvent};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::events::Judged;
 use crate::metrics::Refusal;
 use crate::store::{self, PublishError};
 
@@ -128,6 +129,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     /// Of a batch that was not judged whole, what became of each event.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Judged>")]
     results: Vec<serde_json::Value>,
 }
 

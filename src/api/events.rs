@@ -75,7 +75,7 @@ pub(super) struct Results {
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[allow(dead_code)] // It is a schema only.
-enum Judged {
+pub(super) enum Judged {
     Accepted(Accepted),
     Problem(Problem),
 }

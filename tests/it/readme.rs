@@ -44,7 +44,7 @@ async fn every_command_for_a_cluster_works_as_shown() {
     ns.apply(&by_hand.to_string()).await;
 
     let commands = commands();
-    assert_eq!(commands.len(), 5, "{commands:#?}");
+    assert_eq!(commands.len(), 7, "{commands:#?}");
     for command in commands {
         let command = command.replace("NAME", "ping");
         match command.as_str() {

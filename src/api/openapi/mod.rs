@@ -16,10 +16,11 @@ mod problem;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use axum::Json;
-use axum::http::Method;
+use axum::http::{Method, header};
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 pub use self::operation::Operation;
@@ -35,7 +36,9 @@ const DESCRIPTION: &str = "Publishes events, keeps webhooks, and shows what beca
 
 /// `GET /openapi.json`
 pub(super) async fn show() -> impl IntoResponse {
-    Json(document())
+    // Anybody may ask, so that it is made once.
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())
 }
 
 /// The document as text, as `hookwright openapi` prints it.

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::api::error::Problem;
 
-/// The schemas by their names. What is taken and what is answered differ: a field that may be left out there is
-/// always here, or never null.
+/// The schemas by their names. What is taken and what is answered differ: an answer has no field that is null, and
+/// lacks none that has a default.
 pub(super) struct Schemas {
     inputs: SchemaGenerator,
     outputs: SchemaGenerator,
@@ -70,7 +70,7 @@ pub(super) fn parameters(make: fn(&mut SchemaGenerator) -> Schema) -> Vec<Value>
 
 /// Without the formats of integers that OpenAPI does not know.
 fn finished(mut schema: Value) -> Value {
-    each(&mut schema, &|schema| {
+    each(&mut schema, &mut |schema| {
         let format = match schema.get("format").and_then(Value::as_str) {
             Some("uint" | "uint8" | "uint16" | "uint32") => "int32",
             Some("uint64") => "int64",
@@ -83,7 +83,7 @@ fn finished(mut schema: Value) -> Value {
 
 /// What is not there is left out.
 fn never_null(schema: &mut Value) {
-    each(schema, &|schema| {
+    each(schema, &mut |schema| {
         if let Some(Value::Array(types)) = schema.get_mut("type") {
             types.retain(|it| it != "null");
             if let [only] = &mut types[..] {
@@ -103,7 +103,7 @@ fn never_null(schema: &mut Value) {
 }
 
 /// Does something with a schema and with all in it.
-pub(super) fn each(schema: &mut Value, what: &impl Fn(&mut Map<String, Value>)) {
+pub(super) fn each(schema: &mut Value, what: &mut impl FnMut(&mut Map<String, Value>)) {
     match schema {
         Value::Object(fields) => {
             what(fields);

@@ -72,6 +72,7 @@ fn the_retry_of_the_config_and_the_policy_are_one() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table is as long as it is.
 fn what_is_wrong_is_told_where_the_caller_wrote_it() {
     let with = |field: &str, value: Value| {
         let mut body = json!({ "url": "https://a.example/", "events": ["*"] });
