@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo tools test lint cluster crds openapi
+.PHONY: help demo tools test lint cluster crds openapi charts
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,9 @@ demo: ## deliver two events to two receivers, without a cluster
 	@cargo build --quiet --locked --bin hookwright --example demo
 	@target/debug/examples/demo
 
-tools: ## build what the tests run: etcd, kube-apiserver, kube-controller-manager, kubectl, redis-server, schemathesis (once per machine)
-	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server schemathesis
+tools: ## build what the tests run: a Kubernetes control plane, Helm and the judges of charts, redis-server, schemathesis (once per machine)
+	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server schemathesis \
+		helm helm3 helm-docs kube-score kube-scheduler kwok promtool definitions
 
 test: tools ## run every test; the last line counts them
 	@cargo test --workspace --all-features --locked | awk ' \
@@ -37,13 +38,25 @@ cluster: tools ## run a Kubernetes control plane with the CRDs and the operator,
 	@target/debug/cluster .cluster target/debug/hookwright operator --data .cluster/data --log-format text \
 		--listen 127.0.0.1:8787 --egress-allow 127.0.0.0/8
 
-crds: ## write crds/ from the Rust types
+crds: ## write crds/, and the chart of them, from the Rust types
 	@cargo run --quiet --locked --bin hookwright -- crds | awk ' \
 		$$0 == "---" { file = text = ""; next } \
 		file { print > file; next } \
 		{ text = text $$0 "\n" } \
 		$$1 == "name:" { file = "crds/" $$2 ".yaml"; printf "%s", text > file }'
+	@for crd in crds/*.yaml; do \
+		awk '{ print } $$0 == "metadata:" && !n++ { print "  {{- include \"hookwright-crds.metadata\" . | nindent 2 }}" }' \
+			"$$crd" > charts/hookwright-crds/templates/"$${crd##*/}"; \
+	done
 
 openapi: ## write docs/openapi.json from the routes and the Rust types
 	@cargo run --quiet --locked --bin hookwright -- openapi > docs/openapi.json.new
 	@mv docs/openapi.json.new docs/openapi.json
+
+charts: crds ## write the READMEs of charts/, and the manifests that tests compare with what they render
+	@tests/tools/build helm helm-docs
+	@bin/helm-docs --chart-search-root charts --log-level warning
+	@for values in tests/it/chart/*.values.yaml; do \
+		bin/helm template hookwright charts/hookwright --namespace hookwright --values "$$values" \
+			> "$${values%.values.yaml}.golden.yaml"; \
+	done

@@ -6,7 +6,7 @@ use kube::{Client, Config};
 
 use super::Error;
 use super::core::Core;
-use crate::controller::{self, webhook_delivery};
+use crate::controller::{self, Replaced, SecretChanges, webhook_delivery};
 use crate::projector::{self, Objects, Projector, Writer};
 
 /// Talks to the cluster this runs in, or to that of `KUBECONFIG`. Whether it answers is seen later:
@@ -16,15 +16,23 @@ pub(super) async fn client() -> Result<Client, Error> {
     Ok(Client::try_from(config)?)
 }
 
-/// Tells the core what the objects of these namespaces say, and shows in them what came of it, with
-/// at most so many views of deliveries.
+/// What is set of it, and who tells it of what the API does.
+pub(super) struct Settings {
+    /// Most views of deliveries.
+    pub(super) max_views: usize,
+    pub(super) secret_changes: SecretChanges,
+    pub(super) replaced: Replaced,
+}
+
+/// Tells the core what the objects of these namespaces say, and shows in them what came of it.
 pub(super) fn attach(
     core: &mut Core,
     client: Client,
     namespaces: Vec<String>,
     writer: Writer,
-    max_views: usize,
+    settings: Settings,
 ) {
+    let Settings { max_views, secret_changes, replaced } = settings;
     let objects = Objects::new(namespaces.len().max(1));
     let projector = Projector::new(projector::Options {
         client: client.clone(),
@@ -55,6 +63,8 @@ pub(super) fn attach(
         controller::Options {
             namespaces: namespaces.into_iter().collect(),
             instance: std::env::var("HOSTNAME").ok(),
+            secret_changes,
+            replaced,
         },
     );
     core.work(|shutdown| async {

@@ -18,6 +18,7 @@ use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tempfile::TempDir;
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 use self::core::{Core, Front};
 pub use self::error::Error;
 use crate::api::auth::{Gate, Reviews, TokenFile, Tokens};
+use crate::controller::SecretChanges;
 use crate::controller::catalog::Objects;
 use crate::projector::Writer;
 use crate::standalone::{Folder, Options, Standalone, screen};
@@ -40,6 +42,8 @@ pub fn operator(settings: config::Operator) -> Result<(), Error> {
         namespace,
         status_writes_per_second,
         delivery_objects,
+        secret_changes,
+        secret_poll_seconds,
         log_format,
         log_level,
     } = settings;
@@ -47,10 +51,20 @@ pub fn operator(settings: config::Operator) -> Result<(), Error> {
     run(async move {
         let client = cluster::client().await?;
         let objects = Arc::new(Objects::new(client.clone(), namespace.iter().cloned()));
+        let settings = cluster::Settings {
+            max_views: delivery_objects as usize,
+            secret_changes: match secret_changes {
+                config::SecretChanges::Poll => {
+                    SecretChanges::Poll(Duration::from_secs(secret_poll_seconds.into()))
+                }
+                config::SecretChanges::Watch => SecretChanges::Watch,
+            },
+            replaced: objects.replaced(),
+        };
         let gate = Gate::Cluster(Arc::new(Reviews::new(client.clone(), audience)));
         let mut core = Core::start(&service, Front { listen, gate }, data, &[], objects).await?;
         let writer = Writer::new(client.clone(), status_writes_per_second, Arc::clone(&core.metrics));
-        cluster::attach(&mut core, client, namespace, writer, delivery_objects as usize);
+        cluster::attach(&mut core, client, namespace, writer, settings);
         core.run().await
     })
 }

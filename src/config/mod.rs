@@ -61,6 +61,14 @@ pub struct Operator {
     #[arg(long, env = "HOOKWRIGHT_DELIVERY_OBJECTS", value_name = "N", default_value_t = 5000)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub delivery_objects: u32,
+    /// How changes of Secrets are noticed: poll reads those that webhooks name again, watch needs the
+    /// right to list all
+    #[arg(long, env = "HOOKWRIGHT_SECRET_CHANGES", value_name = "HOW", default_value = "poll")]
+    pub secret_changes: SecretChanges,
+    /// Seconds until a Secret is read again, with poll
+    #[arg(long, env = "HOOKWRIGHT_SECRET_POLL_SECONDS", value_name = "SECONDS", default_value_t = 300)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub secret_poll_seconds: u32,
     /// Form of the log on stderr
     #[arg(long, env = "HOOKWRIGHT_LOG_FORMAT", value_name = "FORMAT", default_value = "json")]
     pub log_format: LogFormat,
@@ -195,6 +203,15 @@ impl Service {
         };
         self.egress_allow.iter().filter_map(range).collect()
     }
+}
+
+/// How changes of Secrets are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SecretChanges {
+    /// By reading them again.
+    Poll,
+    /// At once.
+    Watch,
 }
 
 /// The form of the log.

@@ -18,7 +18,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::FIELD_MANAGER as CONTROLLER;
+use super::{FIELD_MANAGER as CONTROLLER, Replaced};
 use crate::api::webhooks::catalog::{Catalog, Error, Page};
 use crate::crd::endpoint::FieldError;
 use crate::crd::{Webhook, WebhookSpec};
@@ -31,6 +31,7 @@ pub const FIELD_MANAGER: &str = "hookwright-api";
 pub struct Objects {
     client: Client,
     namespaces: BTreeSet<String>,
+    replaced: Replaced,
 }
 
 impl fmt::Debug for Objects {
@@ -43,7 +44,13 @@ impl Objects {
     /// The objects in these namespaces; in all, where none is named.
     #[must_use]
     pub fn new(client: Client, namespaces: impl IntoIterator<Item = String>) -> Self {
-        Self { client, namespaces: namespaces.into_iter().collect() }
+        Self { client, namespaces: namespaces.into_iter().collect(), replaced: Replaced::default() }
+    }
+
+    /// Tells of the keys that are replaced here.
+    #[must_use]
+    pub fn replaced(&self) -> Replaced {
+        self.replaced.clone()
     }
 
     fn webhooks(&self, namespace: &str) -> Result<Api<Webhook>, Error> {
@@ -122,13 +129,14 @@ impl Objects {
         let secrets = self.secrets(webhook);
         let secret = secret(webhook, key);
         let name = secret.name_any();
-        match apply(&secrets, &name, &secret, Force::No).await {
+        let applied = match apply(&secrets, &name, &secret, Force::No).await {
             // The controller only ever creates it.
             Err(Error::Owned { manager, .. }) if manager == CONTROLLER => {
-                apply(&secrets, &name, &secret, Force::Yes).await.map(drop)
+                apply(&secrets, &name, &secret, Force::Yes).await
             }
-            applied => applied.map(drop),
-        }
+            applied => applied,
+        };
+        applied.map(|_| self.replaced.tell(webhook))
     }
 
     async fn remove(&self, webhook: &Webhook) -> Result<(), Error> {

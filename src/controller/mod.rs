@@ -2,9 +2,9 @@
 //! of it.
 //!
 //! ```text
-//! watch Webhooks ─┐                                             ┌──► delivery::Handle
-//!                 ├─► dereference → validate → plan → apply ────┼──► Secrets that webhooks own
-//! watch Secrets ──┘   (values)        (pure)  (pure)            └──► status, Events
+//! watch Webhooks ─────────┐                                             ┌──► delivery::Handle
+//!                         ├─► dereference → validate → plan → apply ────┼──► Secrets that webhooks own
+//! poll or watch Secrets ──┘   (values)        (pure)  (pure)            └──► status, Events
 //! ```
 //!
 //! There is no finalizer: a deletion is seen by the watch, or, after a disconnect or a restart, by
@@ -29,17 +29,22 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::delivery;
 use crate::metrics::Metrics;
+pub use webhook::secrets::{Replaced, SecretChanges};
 
 /// Who owns what the controller applies.
 pub const FIELD_MANAGER: &str = "hookwright-controller";
 
-/// What the controller looks after.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the controller looks after, and how.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The namespaces whose webhooks are in force; empty for all.
     pub namespaces: BTreeSet<String>,
     /// The name of this process, for Kubernetes Events: the pod's name.
     pub instance: Option<String>,
+    /// How changes of Secrets are noticed.
+    pub secret_changes: SecretChanges,
+    /// Who tells of keys that this process has replaced.
+    pub replaced: Replaced,
 }
 
 /// The controller, ready to run.
@@ -56,6 +61,13 @@ enum Watch {
 }
 
 impl Watch {
+    fn namespace(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::Namespace(namespace) => Some(namespace.clone()),
+        }
+    }
+
     fn api<K>(&self, client: &Client) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
@@ -77,7 +89,7 @@ impl Service {
         metrics: Arc<Metrics>,
         options: Options,
     ) -> Self {
-        let Options { namespaces, instance } = options;
+        let Options { namespaces, instance, secret_changes, replaced } = options;
         let watches: Vec<_> = match namespaces.len() {
             0 => vec![Watch::All],
             _ => namespaces.into_iter().map(Watch::Namespace).collect(),
@@ -90,6 +102,8 @@ impl Service {
             client,
             clock,
             metrics,
+            secret_changes,
+            replaced,
         });
         Self { context, watches }
     }

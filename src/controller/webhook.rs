@@ -12,6 +12,7 @@ mod letters;
 mod obey;
 mod owned;
 mod plan;
+pub(super) mod secrets;
 mod status;
 mod table;
 mod validate;
@@ -23,16 +24,16 @@ use futures::StreamExt;
 use futures::channel::mpsc;
 use hookwright_engine::event::InvalidEvent;
 use hookwright_engine::id::WebhookId;
-use k8s_openapi::api::core::v1::Secret;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Action, Controller};
 use kube::runtime::events::Recorder;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use self::inventory::Scope;
+use self::secrets::{Replaced, SecretChanges};
 use self::status::Report;
 pub(super) use self::table::Table;
 use super::Watch;
@@ -60,6 +61,8 @@ pub(super) struct Context {
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) secret_changes: SecretChanges,
+    pub(super) replaced: Replaced,
 }
 
 /// Why a look failed. Each is tried again.
@@ -110,13 +113,10 @@ pub(super) async fn run(context: Arc<Context>, scope: Scope, watch: Watch, shutd
             };
             std::future::ready(trigger)
         });
-    let secrets: Api<PartialObjectMeta<Secret>> = watch.api(&context.client);
-    let secrets = watcher(secrets, watcher::Config::default()).default_backoff().touched_objects();
-    let using = Arc::clone(&context);
-    Controller::for_stream(webhooks, reader)
+    let controller = Controller::for_stream(webhooks, reader)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
-        .reconcile_on(naming)
-        .watches_stream(secrets, move |secret| using.table.users(&secret))
+        .reconcile_on(naming);
+    secrets::follow(controller, &context, scope, &watch)
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(look, |object, _, context| retry(&object, &context), context)
         .for_each(|result| {

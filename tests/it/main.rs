@@ -8,6 +8,7 @@
 mod access;
 mod bad_input;
 mod by_hand;
+mod chart;
 mod command_line;
 mod control_plane;
 mod cookbook;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use hookwright::{
     clock::Clock,
-    controller,
+    controller::{self, Replaced, SecretChanges},
     crd::{Webhook, WebhookStatus},
     delivery,
     metrics::Metrics,
@@ -20,11 +20,11 @@ use hookwright_engine::{
 use hookwright_testbed::Folder;
 use k8s_openapi::{
     ByteString,
-    api::{core::v1::Secret, events::v1::Event},
+    api::{core::v1::Secret, events::v1::Event, rbac::v1::PolicyRule},
     apimachinery::pkg::apis::meta::v1::Condition,
 };
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use secrecy::ExposeSecret;
@@ -59,6 +59,10 @@ struct Controller {
 
 impl Controller {
     async fn start(cluster: &Cluster, namespaces: &[&Namespace<'_>]) -> Self {
+        Self::start_with(cluster.client().await, namespaces, SecretChanges::Watch)
+    }
+
+    fn start_with(client: Client, namespaces: &[&Namespace<'_>], secret_changes: SecretChanges) -> Self {
         let folder = Folder::temporary().unwrap();
         let (clock, metrics) = (Clock::system(), Arc::new(Metrics::new()));
         let retention = store::Retention { age: Duration::from_hours(1), max_bytes: 1 << 30 };
@@ -75,8 +79,9 @@ impl Controller {
         let options = controller::Options {
             namespaces: namespaces.iter().map(|it| it.name().to_owned()).collect::<BTreeSet<_>>(),
             instance: Some("test".to_owned()),
+            secret_changes,
+            replaced: Replaced::default(),
         };
-        let client = cluster.client().await;
         let service = controller::Service::new(client, engine.clone(), clock, metrics, options);
         let shutdown = CancellationToken::new();
         let driver = driver.run(shutdown.clone());
@@ -238,6 +243,42 @@ async fn a_missing_or_unusable_secret_holds_a_webhook_until_it_is_there() {
     assert_eq!(condition(&status, "Reconciling"), None);
     assert_eq!(status.url_host.as_deref(), Some("hooks.example"));
     controller.endpoint("a receiver", id(&webhook), receiver).await;
+    controller.stop().await;
+}
+
+#[tokio::test]
+async fn secrets_are_followed_without_the_right_to_list_them() {
+    let cluster = cluster().await;
+    let ns = cluster.namespace("polling").await;
+    let rule = |group: &str, resource: &str, verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
+        ..PolicyRule::default()
+    };
+    let rules = vec![
+        rule("hookwright.dev", "webhooks", &["list", "watch"]),
+        rule("hookwright.dev", "webhooks/status", &["patch"]),
+        rule("events.k8s.io", "events", &["create", "patch"]),
+        rule("", "secrets", &["get", "create", "patch", "delete"]),
+    ];
+    let client = cluster.client_with_token(&ns.service_account("operator", rules).await).await;
+    let poll = SecretChanges::Poll(Duration::from_millis(100));
+    let controller = Controller::start_with(client, &[&ns], poll);
+    let webhooks = ns.api::<Webhook>().await;
+    ns.apply(&manifest("orders", &json!({ "signing": { "secretRef": { "name": "key", "key": "secret" } } })))
+        .await;
+    let webhook = says(&webhooks, "orders", "ResolvedRefs", "False", "SecretNotFound").await;
+
+    ns.apply(&secret("key", &json!({ "secret": "first" }))).await;
+    says(&webhooks, "orders", "Ready", "True", "Active").await;
+    ns.apply(&secret("key", &json!({ "secret": "second" }))).await;
+    let signs = |endpoint: &Endpoint| {
+        receiver(endpoint).filter(|receiver| receiver.signing.current.expose_secret() == "second")
+    };
+    controller.endpoint("the new key", id(&webhook), signs).await;
+    ns.api::<Secret>().await.delete("key", &DeleteParams::default()).await.unwrap();
+    says(&webhooks, "orders", "ResolvedRefs", "False", "SecretNotFound").await;
     controller.stop().await;
 }
 

@@ -95,10 +95,20 @@ impl Table {
     }
 
     /// The webhooks that must be looked at because this Secret changed.
-    pub(super) fn users(&self, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<Object>> {
+    pub(super) fn changed(&self, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<Object>> {
         let Some(namespace) = secret.namespace() else { return Vec::new() };
         let named = Named { namespace, name: secret.name_any() };
-        self.lock().users(&named, secret.metadata.resource_version.as_deref())
+        self.users(&named, secret.metadata.resource_version.as_deref())
+    }
+
+    /// See [`Inventory::users`].
+    pub(super) fn users(&self, secret: &Named, version: Option<&str>) -> Vec<ObjectRef<Object>> {
+        self.lock().users(secret, version)
+    }
+
+    /// See [`Inventory::secrets`].
+    pub(super) fn secrets(&self, scope: Scope) -> Vec<(Named, bool)> {
+        self.lock().secrets(scope)
     }
 
     /// See [`Inventory::exists`].

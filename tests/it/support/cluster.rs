@@ -56,10 +56,21 @@ impl Cluster {
         Self::start().await.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// One that has nothing of ours, and a node on which pods seem to run.
+    pub async fn start_with_node() -> Self {
+        let mut cluster = Self::start_bare().await.unwrap_or_else(|error| panic!("{error}"));
+        cluster.plane.add_node().await.unwrap_or_else(|error| panic!("{error}"));
+        cluster
+    }
+
     async fn start() -> Result<Self, Error> {
-        let plane = ControlPlane::start().await?;
-        plane.apply_crds(&hookwright_testbed::project().join("crds")).await?;
-        let cluster = Self { plane, namespaces: AtomicU32::new(0) };
+        let cluster = Self::start_bare().await?;
+        cluster.plane.apply_crds(&hookwright_testbed::project().join("crds")).await?;
+        Ok(cluster)
+    }
+
+    async fn start_bare() -> Result<Self, Error> {
+        let cluster = Self { plane: ControlPlane::start().await?, namespaces: AtomicU32::new(0) };
         cluster.let_tests_call().await;
         Ok(cluster)
     }
@@ -143,6 +154,16 @@ impl Cluster {
         let mut command = Command::from(self.plane.kubectl());
         command.args(arguments);
         run(command, input).await
+    }
+
+    /// Runs helm from the project's folder, whatever it answers.
+    pub async fn helm(&self, arguments: &[&str]) -> Output {
+        let project = hookwright_testbed::project();
+        let mut command = Command::new(project.join("bin/helm"));
+        // Its caches and settings are not those of the person who runs the tests.
+        command.args(arguments).env("HOME", self.plane.folder().path()).env("KUBECONFIG", self.kubeconfig());
+        command.current_dir(project);
+        run(command, "").await
     }
 
     /// Runs a script as a person would who has chosen this cluster and namespace, from the project's folder.

@@ -42,12 +42,27 @@ impl Operator {
         arguments: &[&str],
     ) -> Self {
         let folder = Folder::temporary().unwrap();
-        let admin = fs::read_to_string(cluster.kubeconfig()).unwrap();
-        let (cluster_of_it, _) = admin.split_once("users:").unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
-        let text = format!("{cluster_of_it}users:\n  - name: admin\n    user: {{token: {token}}}\n");
-        fs::write(&kubeconfig, text).unwrap();
+        let kubeconfig = kubeconfig(cluster, &folder, token);
         Self::start_with(cluster, &kubeconfig, namespace, arguments).await
+    }
+
+    /// Starts it as the pod of a release would: with the arguments of its container, as its service account, which has
+    /// this token.
+    pub async fn start_as_released(cluster: &Cluster, token: &str, arguments: &[String]) -> Self {
+        let folder = Folder::temporary().unwrap();
+        let data = folder.path().join("data");
+        // What pods of one machine cannot share.
+        let own = [
+            ("--listen=", "--listen=127.0.0.1:0".to_owned()),
+            ("--data=", format!("--data={}", data.display())),
+        ];
+        let arguments = arguments.iter().map(|argument| {
+            let replaced = own.iter().find(|(flag, _)| argument.starts_with(flag));
+            replaced.map_or(argument, |(_, ours)| ours)
+        });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
+        command.args(arguments).env("KUBECONFIG", kubeconfig(cluster, &folder, token));
+        Self::run(cluster, folder, command).await
     }
 
     async fn start_with(
@@ -63,6 +78,10 @@ impl Operator {
             .arg(folder.path().join("data"))
             .args(arguments)
             .env("KUBECONFIG", kubeconfig);
+        Self::run(cluster, folder, command).await
+    }
+
+    async fn run(cluster: &Cluster, folder: Arc<Folder>, command: Command) -> Self {
         let (process, url) = start(&folder, &command, 1).await;
         let client = client(&cluster.token().await);
         Self { process, folder, command, starts: 1, url, client }
@@ -160,6 +179,16 @@ impl Drop for Operator {
             eprintln!("the operator logged:\n{}", self.log());
         }
     }
+}
+
+/// Writes a kubeconfig of the service account that has this token.
+fn kubeconfig(cluster: &Cluster, folder: &Folder, token: &str) -> PathBuf {
+    let admin = fs::read_to_string(cluster.kubeconfig()).unwrap();
+    let (cluster_of_it, _) = admin.split_once("users:").unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    let text = format!("{cluster_of_it}users:\n  - name: admin\n    user: {{token: {token}}}\n");
+    fs::write(&kubeconfig, text).unwrap();
+    kubeconfig
 }
 
 /// A client that presents a bearer token.

@@ -18,7 +18,7 @@ use kube::{
 };
 use serde::Deserialize;
 
-use crate::{Error, Folder, Output, Process, Signal, certificates, programs::Programs};
+use crate::{Error, Folder, Output, Process, Signal, certificates, node::Node, programs::Programs};
 
 /// How long a program may take on a machine that is busy with other things; seconds are usual.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,14 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How often other ports are tried when somebody else took one between our choice and our use.
 const PORT_CLASHES: u32 = 5;
 
-/// The controllers that tests of an operator feel. Those for pods are left out: there are no nodes.
+/// The controllers that tests of an operator and its chart feel.
 const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
-                           serviceaccount-token-controller,root-ca-certificate-publisher-controller";
+                           serviceaccount-token-controller,root-ca-certificate-publisher-controller,\
+                           clusterrole-aggregation-controller,statefulset-controller,\
+                           persistentvolume-binder-controller,disruption-controller";
 
 /// A control plane of its own: nothing is shared with another one. Dropping it ends and removes everything.
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they end: who asks ends before who answers.
+    node: Option<Node>,
     #[expect(dead_code, reason = "held, so that it runs")]
     controller_manager: Process,
     apiserver: Option<Process>,
@@ -79,7 +82,7 @@ impl ControlPlane {
         let apiserver = start_apiserver(&programs, &folder, ports).await?;
         let command = controller_manager_command(&programs, &folder);
         let controller_manager = Process::start(&folder, "kube-controller-manager", &command, Output::Log)?;
-        Ok(Self { controller_manager, apiserver: Some(apiserver), etcd, programs, ports, folder })
+        Ok(Self { node: None, controller_manager, apiserver: Some(apiserver), etcd, programs, ports, folder })
     }
 
     /// The folder with its data, certificates and logs.
@@ -129,6 +132,13 @@ impl ControlPlane {
                 .await
                 .map_err(|source| Error::NotEstablished { name, source: Box::new(source) })?;
         }
+        Ok(())
+    }
+
+    /// Adds a node: pods are scheduled to it and said to run, though nothing does. Volumes are whoever's who makes them.
+    pub async fn add_node(&mut self) -> Result<(), Error> {
+        let node = Node::start(&self.folder, self.kubeconfig(), self.client().await?).await?;
+        self.node = Some(node);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`ControlPlane::start`] takes a few seconds and needs no privileges, no containers and no network but loopback.
 //! The programs are those that `make tools` builds. RBAC, garbage collection, service account tokens and the
-//! deletion of namespaces work; there are no nodes and so no pods.
+//! deletion of namespaces work; there is no node, and so pods do not run, unless [`ControlPlane::add_node`] plays one.
 //!
 //! Nothing is left behind, however this process ends: a [`Process`] and a [`Folder`] are on a leash, a pipe to a
 //! small shell that cleans up once the pipe closes. The kernel closes it even after SIGKILL.
@@ -13,6 +13,7 @@ mod certificates;
 mod control_plane;
 mod error;
 mod folder;
+mod node;
 mod process;
 mod programs;
 

@@ -23,6 +23,15 @@ impl Programs {
         Ok(Self(folder))
     }
 
+    /// A program that only some tests need, from where `make tools` puts it.
+    pub(crate) fn extra(program: &'static str) -> Result<Command, Error> {
+        let folder = crate::project().join("bin");
+        match folder.join(program) {
+            path if path.is_file() => Ok(Command::new(path)),
+            _ => Err(Error::ProgramMissing { program, folder }),
+        }
+    }
+
     pub(crate) fn command(&self, program: &str) -> Command {
         Command::new(self.0.join(program))
     }

@@ -1,0 +1,9 @@
+// The custom resource definitions of others that manifests of the charts are checked against. Nothing is built of them.
+module hookwright.dev/tests/tools/definitions
+
+go 1.26.0
+
+require (
+	github.com/prometheus-operator/prometheus-operator v0.85.0
+	sigs.k8s.io/gateway-api v1.6.0
+)
