@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use hookwright_testbed::{Folder, Output, Process};
@@ -35,7 +36,8 @@ async fn every_answer_is_one_that_the_description_has() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = project.join("bin/schemathesis");
     assert!(program.exists(), "there is no bin/schemathesis: make tools");
-    let mut command = std::process::Command::new(program);
+    let mut command = Command::new(program);
+    // It leaves things where it runs.
     command.current_dir(folder.path()).arg("--config-file");
     command.arg(project.join("tests/tools/schemathesis/schemathesis.toml"));
     command.arg("run").arg(format!("{}/openapi.json", standalone.url()));

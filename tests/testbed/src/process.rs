@@ -74,7 +74,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` (its program, arguments and environment) under a name that is its own within `folder`.
+    /// Starts `command` (its program, arguments, environment and folder) under a name that is its own within `folder`.
     pub fn start(folder: &Arc<Folder>, name: &str, command: &Command, output: Output) -> Result<Self, Error> {
         let failed = || Error::io(format!("start {name}"));
         let mut supervisor = Command::new("/bin/sh");
@@ -84,6 +84,9 @@ impl Process {
                 Some(value) => supervisor.env(key, value),
                 None => supervisor.env_remove(key),
             };
+        }
+        if let Some(working) = command.get_current_dir() {
+            supervisor.current_dir(working);
         }
         let stderr = match output {
             Output::Log => {
