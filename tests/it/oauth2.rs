@@ -55,7 +55,8 @@ async fn a_receiver_gets_a_token_as_soon_as_the_clients_secret_is_right() {
     let cluster = support::cluster().await;
     let ns = cluster.namespace("oauth2").await;
     let (receiver, server) = (Receiver::start().await, token_server("right").await);
-    let operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
+    let arguments = ["--egress-allow", "127.0.0.0/8", "--secret-poll-seconds", "1"];
+    let operator = Operator::start(cluster, &ns, &arguments).await;
     ns.apply(&secret("wr0ng")).await;
     let oauth2 = json!({
         "tokenURL": server.url(), "clientID": "hookwright", "clientAuthentication": "Post",

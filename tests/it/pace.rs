@@ -86,7 +86,7 @@ async fn a_receiver_that_asks_for_quiet_is_shown_to_do_so() {
         if events.lines().count() == 1 { Ok(()) } else { Err(events) }
     })
     .await;
-    let page = reqwest::get(format!("{}/metrics", operator.url())).await.unwrap().text().await.unwrap();
+    let page = operator.metrics().await;
     assert!(page.contains("hookwright_webhooks_restrained{reason=\"RetryAfter\"} 1\n"), "{page}");
 }
 

@@ -22,6 +22,9 @@ use super::{DEADLINE, Namespace};
 /// The service account that tests call the operator as.
 const TESTS: &str = "tests";
 
+/// The service account that the operator runs as.
+const OPERATOR: &str = "operator";
+
 /// What the operator wants tokens to be issued for.
 pub const AUDIENCE: &str = "hookwright.dev";
 
@@ -66,6 +69,7 @@ impl Cluster {
     async fn start() -> Result<Self, Error> {
         let cluster = Self::start_bare().await?;
         cluster.plane.apply_crds(&hookwright_testbed::project().join("crds")).await?;
+        cluster.let_operator_run().await;
         Ok(cluster)
     }
 
@@ -73,6 +77,17 @@ impl Cluster {
         let cluster = Self { plane: ControlPlane::start().await?, namespaces: AtomicU32::new(0) };
         cluster.let_tests_call().await;
         Ok(cluster)
+    }
+
+    /// Makes the service account that the operator runs as, with the rights that the chart gives it and no others.
+    async fn let_operator_run(&self) {
+        let name = format!("--set=fullnameOverride={OPERATOR}");
+        let render = ["template", OPERATOR, "charts/hookwright", "--namespace=default", &name];
+        let only = ["serviceaccount", "rbac-operator", "rbac-reviews"]
+            .map(|template| format!("--show-only=templates/{template}.yaml"));
+        let only: Vec<_> = only.iter().map(String::as_str).collect();
+        let manifests = self.helm(&[&render, &*only].concat()).await.success();
+        self.kubectl_with_input(&["apply", "--filename=-"], &manifests).await.success();
     }
 
     /// Makes the service account that tests call the operator as: it may do everything.
@@ -101,6 +116,11 @@ impl Cluster {
             }]),
         };
         Api::all(self.client().await).create(&PostParams::default(), &binding).await.unwrap();
+    }
+
+    /// A token of the operator itself.
+    pub async fn operator_token(&self) -> String {
+        self.existing_namespace("default").token(OPERATOR, None).await
     }
 
     /// A token of somebody who may do everything, for calls of the operator.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitStatus},
     sync::Arc,
 };
@@ -29,9 +29,9 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts it, with further arguments, and waits until it serves requests.
+    /// Starts it with the rights that the chart gives it and with further arguments, and waits until it serves requests.
     pub async fn start(cluster: &Cluster, namespace: &Namespace<'_>, arguments: &[&str]) -> Self {
-        Self::start_with(cluster, &cluster.kubeconfig(), namespace, arguments).await
+        Self::start_as(cluster, namespace, &cluster.operator_token().await, arguments).await
     }
 
     /// Starts it as the service account that has this token.
@@ -42,8 +42,13 @@ impl Operator {
         arguments: &[&str],
     ) -> Self {
         let folder = Folder::temporary().unwrap();
-        let kubeconfig = kubeconfig(cluster, &folder, token);
-        Self::start_with(cluster, &kubeconfig, namespace, arguments).await
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
+        command
+            .args(["operator", "--listen", "127.0.0.1:0", "--namespace", namespace.name(), "--data"])
+            .arg(folder.path().join("data"))
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig(cluster, &folder, token));
+        Self::run(cluster, folder, command).await
     }
 
     /// Starts it as the pod of a release would: with the arguments of its container, as its service account, which has
@@ -62,22 +67,6 @@ impl Operator {
         });
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
         command.args(arguments).env("KUBECONFIG", kubeconfig(cluster, &folder, token));
-        Self::run(cluster, folder, command).await
-    }
-
-    async fn start_with(
-        cluster: &Cluster,
-        kubeconfig: &Path,
-        namespace: &Namespace<'_>,
-        arguments: &[&str],
-    ) -> Self {
-        let folder = Folder::temporary().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
-        command
-            .args(["operator", "--listen", "127.0.0.1:0", "--namespace", namespace.name(), "--data"])
-            .arg(folder.path().join("data"))
-            .args(arguments)
-            .env("KUBECONFIG", kubeconfig);
         Self::run(cluster, folder, command).await
     }
 
