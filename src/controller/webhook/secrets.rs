@@ -131,7 +131,7 @@ impl Poller {
                     tracing::warn!(%error, namespace, name, "failed to read a Secret again; trying later");
                 }
                 Err(_) => {
-                    tracing::warn!(namespace, name, "no answer when reading a Secret again; trying later")
+                    tracing::warn!(namespace, name, "no answer when reading a Secret again; trying later");
                 }
             }
         }
