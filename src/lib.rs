@@ -15,9 +15,11 @@
 //! - [`controller`] (a cluster) and [`standalone`] (a folder) turn manifests into endpoints.
 //! - [`projector`] turns what the store knows into status, bounded and coalesced.
 //! - [`api`] takes events; [`app`] wires all of it and shuts it down in order.
+//! - [`cli`] is the command line of those who use it, and calls the API as anybody does.
 
 pub mod api;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod controller;

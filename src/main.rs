@@ -6,9 +6,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use hookwright::api::openapi;
-use hookwright::app;
 use hookwright::config::{Config, ConfigError};
-use hookwright::crd;
+use hookwright::{app, cli, crd};
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -30,12 +29,17 @@ fn main() -> ExitCode {
         Config::Standalone(settings) => app::standalone(settings),
         Config::Crds => crd::yaml().map_err(app::Error::from).and_then(|yaml| print(&yaml)),
         Config::Openapi => openapi::text().map_err(app::Error::from).and_then(|text| print(&text)),
+        Config::Use(command) => return used(cli::run(command)),
         Config::Version => print(concat!("hookwright ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, FAILED),
     }
+}
+
+fn used(done: Result<(), cli::Error>) -> ExitCode {
+    done.map_or_else(|error| fail(&error, error.code()), |()| ExitCode::SUCCESS)
 }
 
 fn print(text: &str) -> Result<(), app::Error> {

@@ -12,6 +12,7 @@ mod deliveries;
 pub mod error;
 mod event_types;
 mod events;
+mod explain;
 mod health;
 pub mod openapi;
 mod query;
@@ -95,6 +96,9 @@ pub fn routes() -> Vec<Route> {
             .described(describe::events::publish()),
         Route::post("/v1/events/batch", Namespaced(Create, WebhookEvents), events::publish_batch)
             .described(describe::events::publish_batch()),
+        // Tells what webhooks subscribe to.
+        Route::post("/v1/events/explain", Namespaced(List, Webhooks), explain::explain)
+            .described(describe::events::explain()),
         Route::get("/v1/event-types", Known, event_types::list).described(describe::events::types()),
         Route::get("/v1/webhooks", Namespaced(List, Webhooks), webhooks::list)
             .described(describe::webhooks::list()),

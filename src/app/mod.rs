@@ -99,7 +99,7 @@ pub fn standalone(settings: config::Standalone) -> Result<(), Error> {
             max_event_bytes: core.max_event_bytes,
         })?;
         core.work(|shutdown| async {
-            standalone.run(shutdown).await;
+            Box::pin(standalone.run(shutdown)).await; // Large, as it may send.
             Ok(())
         });
         core.run().await

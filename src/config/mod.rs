@@ -18,6 +18,8 @@ use hookwright_engine::event;
 use ipnet::IpNet;
 use tracing_subscriber::filter::Targets;
 
+use crate::cli;
+
 /// What the process was started for.
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // There is one, and it is moved once.
@@ -26,6 +28,9 @@ pub enum Config {
     Operator(Operator),
     /// Run without a cluster, on a folder of Webhook, Secret and WebhookDelivery manifests
     Standalone(Standalone),
+    /// What users of the API do.
+    #[command(flatten)]
+    Use(cli::Command),
     /// Print the custom resource definitions as YAML
     Crds,
     /// Print the description of the REST API as OpenAPI 3.1
@@ -248,7 +253,7 @@ pub enum ConfigError {
 /// Webhooks as Kubernetes objects: signed, retried, durable delivery
 #[derive(Debug, Parser)]
 #[command(name = "hookwright", version, arg_required_else_help = true)]
-struct CommandLine {
+pub(crate) struct CommandLine {
     #[command(subcommand)]
     config: Config,
 }
@@ -280,9 +285,12 @@ impl Config {
             {
                 Err(ConfigError::Exposed(settings.listen))
             }
-            Self::Operator(_) | Self::Standalone(_) | Self::Crds | Self::Openapi | Self::Version => {
-                Ok(config)
-            }
+            Self::Operator(_)
+            | Self::Standalone(_)
+            | Self::Use(_)
+            | Self::Crds
+            | Self::Openapi
+            | Self::Version => Ok(config),
         }
     }
 }

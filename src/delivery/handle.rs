@@ -8,7 +8,7 @@ use hookwright_engine::delivery::Kind;
 use hookwright_engine::endpoint::Endpoint;
 use hookwright_engine::engine::Input;
 use hookwright_engine::event::Draft;
-use hookwright_engine::filter::{Subject, Verdict};
+use hookwright_engine::filter::{Objection, Subject, Verdict};
 use hookwright_engine::id::{DeliveryId, WebhookId};
 use hookwright_engine::ordering;
 use hookwright_engine::time::Time;
@@ -28,6 +28,17 @@ use crate::store::{self, Asked, Delivery, Publish, PublishError, Receipt, Select
 #[derive(Clone, Debug)]
 pub struct Handle {
     shared: Arc<Shared>,
+}
+
+/// Why a webhook would not get an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// None of its patterns selects the type.
+    #[error("none of its patterns selects the event's type")]
+    NotSubscribed,
+    /// Its filters do not let the event through.
+    #[error(transparent)]
+    Filtered(Objection),
 }
 
 /// What the handles and the driver share.
@@ -159,8 +170,8 @@ impl Handle {
         let mut targets: Vec<Target> = webhooks.iter().copied().map(Target::from).collect();
         if !filters.is_empty() || !orderings.is_empty() {
             let subject = Arc::new(Subject::of_draft(&draft, self.shared.clock.now()));
-            let rejecting = self.shared.screening.rejecting(&subject, filters).await?;
-            targets.retain(|target| !rejecting.contains(&target.webhook));
+            let objections = self.shared.screening.objections(&subject, filters).await?;
+            targets.retain(|target| !objections.contains_key(&target.webhook));
             for target in &mut targets {
                 target.line = orderings.get(&target.webhook).and_then(|ordering| ordering.line(&subject));
             }
@@ -233,7 +244,34 @@ impl Handle {
     ) -> Result<Verdict, store::Error> {
         let Some(filter) = &webhook.filter else { return Ok(Verdict::Accepted) };
         let subject = subject(self.shared.clock.now());
-        self.shared.screening.judge(subject, webhook.id, Arc::clone(filter)).await
+        let filters = vec![(webhook.id, Arc::clone(filter))];
+        let objections = self.shared.screening.objections(&Arc::new(subject), filters).await?;
+        Ok(objections.get(&webhook.id).copied().into())
+    }
+
+    /// Which webhooks of a namespace would get an event, and why the others would not, in the order
+    /// of their names.
+    pub async fn explain(
+        &self,
+        namespace: &str,
+        draft: &Draft,
+    ) -> Result<Vec<(Arc<Endpoint>, Option<Obstacle>)>, store::Error> {
+        let Subscribed { webhooks: subscribed, filters, orderings: _ } =
+            self.shared.directory.matching(namespace, &draft.event_type);
+        let subject = Arc::new(Subject::of_draft(draft, self.shared.clock.now()));
+        let objections = self.shared.screening.objections(&subject, filters).await?;
+        let mut webhooks = self.webhooks();
+        webhooks.retain(|webhook| *webhook.namespace == *namespace);
+        webhooks.sort_by(|a, b| a.name.cmp(&b.name));
+        let explained = webhooks.into_iter().map(|webhook| {
+            let obstacle = if subscribed.contains(&webhook.id) {
+                objections.get(&webhook.id).copied().map(Obstacle::Filtered)
+            } else {
+                Some(Obstacle::NotSubscribed)
+            };
+            (webhook, obstacle)
+        });
+        Ok(explained.collect())
     }
 
     /// What happens from now on. Slow readers lose the oldest (`RecvError::Lagged`).

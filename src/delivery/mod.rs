@@ -24,5 +24,5 @@ mod tests;
 
 pub use change::{Attempted, Change, What};
 pub use driver::{Driver, Options};
-pub use handle::Handle;
+pub use handle::{Handle, Obstacle};
 pub use restraints::Restrained;

@@ -9,6 +9,7 @@ mod access;
 mod bad_input;
 mod by_hand;
 mod chart;
+mod cli;
 mod command_line;
 mod control_plane;
 mod cookbook;

@@ -46,7 +46,7 @@ async fn every_command_for_a_cluster_works_as_shown() {
     let commands = commands();
     assert_eq!(commands.len(), 7, "{commands:#?}");
     for command in commands {
-        let command = command.replace("NAME", "ping");
+        let command = command.replace("whd/NAME", "whd/ping").replace("whk/NAME", "whk/warehouse");
         match command.as_str() {
             // The manifest is the reader's own, and the receiver of the example does not exist.
             "kubectl create -f" => {}

@@ -43,6 +43,33 @@ pub enum Verdict {
     Failed(Failure),
 }
 
+/// Why a filter does not let an event through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Objection {
+    /// It is about something else.
+    #[error("its filters do not have the event's resource type")]
+    ResourceType,
+    /// Somebody else did it.
+    #[error("its filters do not have the event's user id")]
+    UserId,
+    /// The expression at this place, from 0, is false.
+    #[error("filter expression {} is false", .0 + 1)]
+    False(usize),
+    /// The expression at this place, from 0, failed.
+    #[error("filter expression {} fails: {}", .0 + 1, .1)]
+    Failed(usize, Failure),
+}
+
+impl From<Option<Objection>> for Verdict {
+    fn from(objection: Option<Objection>) -> Self {
+        match objection {
+            None => Self::Accepted,
+            Some(Objection::ResourceType | Objection::UserId | Objection::False(_)) => Self::Rejected,
+            Some(Objection::Failed(_, failure)) => Self::Failed(failure),
+        }
+    }
+}
+
 /// Why an expression says nothing about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -120,25 +147,33 @@ impl Filter {
         !self.expressions.is_empty()
     }
 
-    /// Whether the event is sent. Takes as long as [`Filter::MAX_WORK`] at most, apart from the
-    /// reading of the event, which all filters share.
+    /// Whether the event is sent, as [`Filter::objection`] says.
     #[must_use]
     pub fn judge(&self, subject: &Subject) -> Verdict {
+        self.objection(subject).into()
+    }
+
+    /// Why the event is not sent, if it is not. Takes as long as [`Filter::MAX_WORK`] at most, apart
+    /// from the reading of the event, which all filters share.
+    #[must_use]
+    pub fn objection(&self, subject: &Subject) -> Option<Objection> {
         let among = |entries: &[Box<str>], value: Option<&str>| {
             entries.is_empty() || value.is_some_and(|value| entries.iter().any(|entry| **entry == *value))
         };
-        if !among(&self.resource_types, subject.resource_type()) || !among(&self.user_ids, subject.user_id())
-        {
-            return Verdict::Rejected;
+        if !among(&self.resource_types, subject.resource_type()) {
+            return Some(Objection::ResourceType);
+        }
+        if !among(&self.user_ids, subject.user_id()) {
+            return Some(Objection::UserId);
         }
         let mut work = Self::MAX_WORK;
-        for expression in &self.expressions {
+        for (place, expression) in self.expressions.iter().enumerate() {
             match subject.event().and_then(|event| expression.holds(event, &mut work)) {
                 Ok(true) => {}
-                Ok(false) => return Verdict::Rejected,
-                Err(failure) => return Verdict::Failed(failure),
+                Ok(false) => return Some(Objection::False(place)),
+                Err(failure) => return Some(Objection::Failed(place, failure)),
             }
         }
-        Verdict::Accepted
+        None
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::api::error::Kind;
 use crate::api::event_types::Catalogue;
 use crate::api::events::{Accepted, MAX_BATCH, Results};
+use crate::api::explain::Explained;
 use crate::api::openapi::Operation;
 
 /// An event as it is published.
@@ -96,6 +97,22 @@ pub(in crate::api) fn publish_batch() -> Operation {
             StatusCode::ACCEPTED,
             "Every event was judged.",
             json!({ "results": [accepted(), refused] }),
+        )
+        .fails(&[Kind::Unavailable])
+}
+
+pub(in crate::api) fn explain() -> Operation {
+    let webhook = json!({
+        "id": "webhook_0f8fad5bd9cb469fa16570867728950e", "name": "warehouse", "matches": false,
+        "reason": "none of its patterns selects the event's type: order.*",
+    });
+    Operation::new("explainEvent", "Say which webhooks would get an event")
+        .about("And why the others would not. Nothing is accepted, and nothing is sent.")
+        .body::<Event>(json!({ "event": resource_created() }))
+        .answers::<Explained>(
+            StatusCode::OK,
+            "All webhooks of the namespace.",
+            json!({ "webhooks": [webhook] }),
         )
         .fails(&[Kind::Unavailable])
 }

@@ -1,0 +1,60 @@
+//! `hookwright send`
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::client::{self, Connection};
+use super::error::Error;
+use super::output::Output;
+
+/// Publishes an event.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// File with the event (JSON), or - for what comes on stdin
+    #[arg(value_name = "EVENT")]
+    event: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    id: String,
+    deliveries: Vec<String>,
+    #[serde(default)]
+    duplicate: bool,
+}
+
+impl Send {
+    pub(super) async fn run(self) -> Result<(), Error> {
+        let event = input(&self.event)?;
+        let client = self.connection.client()?;
+        let answer = client.post(&["v1", "events"], event).await?;
+        let Accepted { id, deliveries, duplicate } = client.understand(answer.clone())?;
+        self.output.print(
+            &answer,
+            |_| vec![id.clone()],
+            |out| {
+                let known = if duplicate { ", as it was before" } else { "" };
+                let webhooks = if deliveries.len() == 1 { "webhook" } else { "webhooks" };
+                writeln!(out, "{id} accepted{known}, for {} {webhooks}", deliveries.len())?;
+                deliveries.iter().try_for_each(|delivery| writeln!(out, "  {delivery}"))
+            },
+        )
+    }
+}
+
+/// What a file holds, or what comes on stdin where it is `-`.
+pub(super) fn input(path: &Path) -> Result<Vec<u8>, Error> {
+    if path != Path::new("-") {
+        return client::read(path);
+    }
+    let mut input = Vec::new();
+    io::stdin().read_to_end(&mut input).map_err(|error| Error::file(Path::new("stdin"), &error))?;
+    Ok(input)
+}

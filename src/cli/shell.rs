@@ -1,0 +1,43 @@
+//! `hookwright completions` and `man`: made of the same definitions that parse the command line.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::error::Error;
+use crate::config::CommandLine;
+
+/// The name of the program.
+const PROGRAM: &str = "hookwright";
+
+/// Prints completions.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell, whose documentation says where they belong
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let (mut definitions, mut script) = (CommandLine::command(), Vec::new());
+        clap_complete::generate(self.shell, &mut definitions, PROGRAM, &mut script);
+        io::stdout().write_all(&script).map_err(Error::Stdout)
+    }
+}
+
+/// Writes manual pages.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Folder to write them into, such as /usr/local/share/man/man1
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+impl Man {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let failed = |error| Error::Write { path: self.folder.clone(), source: error };
+        clap_mangen::generate_to(CommandLine::command(), &self.folder).map_err(failed)
+    }
+}
