@@ -8,6 +8,9 @@ use super::webhook::MAX_NAME;
 /// One segment of an event type.
 const SEGMENT: &str = "[A-Za-z0-9_-]{1,64}";
 
+/// Why there are no batches in strict order.
+pub(super) const STRICT_BATCHES: &str = "concurrency.ordering: Strict sends one event at a time, so that it has no batches: choose PerKey, or no batch";
+
 fn says(rule: impl Into<String>, message: impl Into<String>) -> Rule {
     Rule::new(rule).message(message.into().as_str())
 }
@@ -23,6 +26,14 @@ pub(super) fn dead_letter_elsewhere() -> Rule {
     says(
         "!has(self.spec.deadLetter) || self.spec.deadLetter.webhookRef.name != self.metadata.name",
         "spec.deadLetter.webhookRef.name must name another webhook than this one",
+    )
+}
+
+pub(super) fn strict_is_one_at_a_time() -> Rule {
+    says(
+        "!has(self.batch) || (has(self.batch.enabled) && !self.batch.enabled) || !has(self.concurrency) \
+         || !has(self.concurrency.ordering) || self.concurrency.ordering != 'Strict'",
+        STRICT_BATCHES,
     )
 }
 

@@ -127,6 +127,7 @@ pub const MAX_TTL_SECONDS: u32 = 365 * 24 * 60 * 60;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rule::exactly_one("url", "urlFrom"), validation = rule::tls_needs_https("url", "tls"))]
+#[x_kube(validation = rule::strict_is_one_at_a_time())]
 pub struct WebhookSpec {
     /// The URL that events are posted to: http or https, without credentials and fragment.
     /// Exactly one of `url` and `urlFrom` is required.

@@ -87,6 +87,26 @@ async fn good_webhooks_are_accepted() {
 }
 
 #[tokio::test]
+async fn strict_order_and_batches_exclude_one_another() {
+    let ns = cluster().await.namespace("strict").await;
+    let strict = json!({ "ordering": "Strict" });
+    for (batch, concurrency, refused) in [
+        (json!({}), &strict, true),
+        (json!({ "enabled": true }), &strict, true),
+        (json!({ "enabled": false }), &strict, false),
+        (json!({}), &json!({ "ordering": "PerKey" }), false),
+        (json!({}), &json!({}), false),
+    ] {
+        let changes = json!({ "batch": batch, "concurrency": concurrency });
+        let answer = apply(&ns, &Webhook::api_resource(), &changed(&webhook_spec(), &changes), true).await;
+        match answer {
+            Ok(()) => assert!(!refused, "{changes}"),
+            Err(error) => assert!(refused && error.contains("choose PerKey, or no batch"), "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn bad_webhooks_are_refused_with_the_field_and_the_reason() {
     let ns = cluster().await.namespace("bad").await;
     let headers = |headers: Value| json!({ "request": { "headers": headers } });

@@ -156,7 +156,9 @@ mod tests {
 
     fn amount(sizes: &[u32]) -> Amount {
         let mut amount = Amount::default();
-        sizes.iter().for_each(|&size| amount.add(&pending(size)));
+        for &size in sizes {
+            amount.add(&pending(size));
+        }
         amount
     }
 

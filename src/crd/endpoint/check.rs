@@ -23,6 +23,7 @@ use hookwright_engine::retry::{InvalidPolicy, MAX_DELAY, Policy};
 use self::pace::Concurrency;
 use super::receiver::{HeaderPlan, Plan, RequestPlan, UrlPlan};
 use super::{FieldError, Invalid};
+use crate::crd::rule;
 use crate::crd::secret::SecretKey;
 use crate::crd::webhook::{
     self, History, MAX_DESCRIPTION, MAX_EVENTS, MAX_HISTORY, MAX_NAME, MAX_OVERLAP_SECONDS,
@@ -84,6 +85,9 @@ pub(super) fn check(name: &str, spec: &WebhookSpec) -> Checked {
     let Concurrency { max_in_flight, ordering, keep_alive } =
         concurrency.as_ref().map_or_else(Concurrency::default, |it| errors.concurrency(it));
     let batch = batch.as_ref().and_then(|batch| errors.batch(batch));
+    if batch.is_some() && ordering == ordering::Policy::Strict {
+        errors.report("spec.concurrency.ordering", &rule::STRICT_BATCHES);
+    }
     let rate_limit = rate_limit.as_ref().and_then(|limit| errors.rate_limit(limit));
     let breaker = errors.breaker(circuit_breaker.as_ref());
     let dead_letter = dead_letter.as_ref().and_then(|it| errors.dead_letter(name, it));

@@ -44,7 +44,8 @@ pub enum Ordering {
     /// Deliveries of events about the same object, by `data.object.id`, go one after the other; one that
     /// is retried for long holds up no others. Events without such an id are not ordered.
     PerKey,
-    /// All deliveries go one after the other: one that is retried holds up all behind it.
+    /// All deliveries go one after the other: one that is retried holds up all behind it. Not together
+    /// with `batch`, whose requests would have one event each.
     Strict,
 }
 

@@ -297,8 +297,8 @@ impl Model {
         }
         known.pending.attempts = attempts;
         let Pending { event, webhook, .. } = known.pending;
-        let (state, dead_letter, at) = (to, None, now);
-        Record { id, event, webhook, attempts, budget_from, state, dead_letter, batch, at, attempt }
+        let (dead_letter, at) = (None, now);
+        Record { id, event, webhook, attempts, budget_from, state: to, dead_letter, batch, at, attempt }
     }
 
     /// Deliveries are canceled, and the driver is told so.

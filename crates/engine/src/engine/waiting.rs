@@ -40,7 +40,9 @@ impl Waiting {
             return self.batched.remove(&position);
         }
         let removed = self.loose.remove(&position);
-        removed.iter().for_each(|pending| self.amount.subtract(pending));
+        if let Some(pending) = &removed {
+            self.amount.subtract(pending);
+        }
         removed
     }
 

@@ -35,7 +35,9 @@ impl Batches {
             return assert_eq!(sent.len(), 1, "a batch to a webhook that gets each delivery by itself");
         };
         let mut amount = Amount::default();
-        places.iter().for_each(|pending| amount.add(pending));
+        for pending in &places {
+            amount.add(pending);
+        }
         assert!(sent.len() == 1 || amount.fits(policy), "too large a batch");
         let others: Vec<_> = self.0.values().filter(|other| is_with(other, &first)).collect();
         let is_full = amount.deliveries == policy.max_size()

@@ -118,7 +118,7 @@ impl Log {
         for (&id, &(webhook, line)) in ids.iter().zip(targets) {
             let parked = self.has_unfinished(webhook, line, None);
             let batch = (kind == Kind::Test).then(|| BatchId::of([id]));
-            let row = Row { kind, line, parked, batch, size, ..new(webhook, now) };
+            let row = Row { line, parked, kind, batch, size, ..new(webhook, now) };
             accepted.extend(row.pending(id));
             self.tables.rows.insert(id, row);
         }

@@ -207,19 +207,16 @@ impl World {
             if let Some(row) = self.log.rows().get(&record.id) {
                 letters::assert_handed(record, row.kind, &self.endpoints);
             }
-            match record.state {
-                State::Pending { due } => {
-                    self.due.insert(record.id, due);
-                    let Record { id, event, webhook, attempts, budget_from, batch, .. } = **record;
-                    let Row { kind, line, size, .. } = self.log.rows()[&id];
-                    let pending =
-                        Pending { id, event, webhook, attempts, budget_from, kind, due, line, batch, size };
-                    self.batches.waits(pending);
-                }
-                _ => {
-                    self.ended.insert(record.id);
-                    self.batches.forget(record.id);
-                }
+            if let State::Pending { due } = record.state {
+                self.due.insert(record.id, due);
+                let Record { id, event, webhook, attempts, budget_from, batch, .. } = **record;
+                let Row { kind, line, size, .. } = self.log.rows()[&id];
+                let pending =
+                    Pending { id, event, webhook, attempts, budget_from, kind, due, line, batch, size };
+                self.batches.waits(pending);
+            } else {
+                self.ended.insert(record.id);
+                self.batches.forget(record.id);
             }
         }
         if let Command::Gone { webhook, generation } = command {
@@ -246,9 +243,13 @@ impl World {
         self.circuits.sends(webhook, lead, self.now);
         self.streaks.sends(webhook);
         self.batches.sends(deliveries, *batch, endpoint.batch, self.now);
-        deliveries.iter().for_each(|pending| self.send_one(pending, webhook));
+        for pending in deliveries {
+            self.send_one(pending, webhook);
+        }
         let ended = |id| self.ended.contains(&id) || self.log.rows()[&id].state.is_final();
-        deliveries.iter().for_each(|pending| self.lines.sends(pending, ended));
+        for pending in deliveries {
+            self.lines.sends(pending, ended);
+        }
 
         let (outcome, latency) = self.tempers[&webhook].answer(&mut self.rng, self.now);
         let (mut unread, deliveries): (Vec<_>, Vec<_>) =
@@ -291,7 +292,9 @@ impl World {
         if let Some(endpoint) = self.endpoints.get(&webhook) {
             self.streaks.landed(webhook, endpoint.generation, generation, outcome.verdict(), self.now);
         }
-        deliveries.iter().for_each(|&delivery| self.lines.landed(delivery));
+        for &delivery in &deliveries {
+            self.lines.landed(delivery);
+        }
         let attempt = Attempt { started: self.now, elapsed: Duration::ZERO, outcome, response: Vec::new() };
         let entropy = self.rng.u64(..);
         self.feed(Input::Attempted { deliveries, attempt, unread, entropy });
@@ -316,7 +319,9 @@ impl World {
             }
             Input::Canceled(canceled) => {
                 self.ended.extend(canceled.iter().map(|pending| pending.id));
-                canceled.iter().for_each(|pending| self.batches.forget(pending.id));
+                for pending in canceled {
+                    self.batches.forget(pending.id);
+                }
             }
             Input::Accepted(accepted) => accepted.iter().for_each(|pending| self.batches.waits(*pending)),
             _ => {}

@@ -33,6 +33,18 @@ fn events_go_one_by_one_unless_it_asks_for_batches() {
 }
 
 #[test]
+fn there_are_no_batches_in_strict_order() {
+    let with =
+        |batch| build(spec(json!({ "concurrency": { "ordering": "Strict" }, "batch": batch })), &[signing()]);
+    let error = with(json!({})).receiver.unwrap_err().to_string();
+    assert!(
+        error.contains("spec.concurrency.ordering") && error.contains("choose PerKey, or no batch"),
+        "{error}"
+    );
+    assert!(with(json!({ "enabled": false })).receiver.is_ok());
+}
+
+#[test]
 fn a_rate_limit_is_per_second_unless_it_says_otherwise() {
     let limit = |fields| build(spec(json!({ "rateLimit": fields })), &[signing()]).endpoint.rate_limit;
     assert_eq!(limit(json!({ "requests": 7 })), Some(rate::Limit::new(7, 1).unwrap()));
