@@ -65,6 +65,7 @@ async fn examples(service: &Service) -> Value {
     delivers(service).await;
     retries(service).await;
     takes_every_option(service).await;
+    batches(service).await;
     creates_lists_and_updates(service).await
 }
 
@@ -263,4 +264,31 @@ async fn takes_every_option(service: &Service) {
     let event: Value = serde_json::from_str(&form[0].1).unwrap();
     assert_eq!(event["id"], "evt_passing");
     assert_eq!(receiver.received().len(), 1);
+}
+
+async fn batches(service: &Service) {
+    let receiver = Receiver::answering(|_, _| (StatusCode::OK, r#"{"received":true,"count":100}"#)).await;
+    let webhook = json!({
+        "url": receiver.url(),
+        "events": ["resource.*"],
+        "config": { "batch": { "enabled": true, "max_size": 100, "max_wait_ms": 5000 } },
+    });
+    let made = service.fetch("create", std::slice::from_ref(&webhook)).await;
+    let listed = service.fetch("list", &[]).await;
+    assert_eq!(service::find(&listed, &made["id"]).unwrap()["config"]["batch"], webhook["config"]["batch"]);
+
+    let event = |number| json!({ "id": format!("evt_b{number}"), "type": "resource.created", "data": { "n": number } });
+    let events: Vec<_> = (0..100).map(event).collect();
+    service.fetch("publish", &[json!(events)]).await;
+    let request = receiver.requests(1).await.remove(0);
+    verified(service, &request, made["secret"].as_str().unwrap()).await;
+    assert_eq!(request.headers["x-pcf-event"], "batch");
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    let mut delivered = body["events"].as_array().unwrap().clone();
+    assert_eq!(delivered.len(), 100);
+    delivered.sort_by_key(|event| event["data"]["n"].as_u64());
+    for (published, delivered) in events.iter().zip(&delivered) {
+        assert_eq!((&delivered["id"], &delivered["data"]), (&published["id"], &published["data"]));
+        assert_eq!(delivered["webhook"], json!({ "id": made["id"], "attempt": 1, "version": "1.0" }));
+    }
 }

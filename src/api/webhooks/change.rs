@@ -126,12 +126,7 @@ impl Change {
     /// Sets a field of the patch, unless the body says something else of it elsewhere.
     fn set(&mut self, pointer: &str, path: &str, value: Value) {
         if !has_webhook_field(path) {
-            let known = if places::exists(pointer) {
-                "is not supported by this version"
-            } else {
-                "there is no such field"
-            };
-            return self.wrong(pointer, known);
+            return self.wrong(pointer, "there is no such field");
         }
         let before = self.said.iter().find(|(said, at)| said == path && at != pointer);
         let slot = slot(&mut self.patch, path);

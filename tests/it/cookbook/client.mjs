@@ -23,6 +23,8 @@ const calls = {
   deliveries: (webhookId) => fetch(`${api}/v1/webhooks/${webhookId}/deliveries`, { headers: authorization }),
   retry: (deliveryId) =>
     fetch(`${api}/v1/webhooks/deliveries/${deliveryId}/retry`, { method: 'POST', headers: authorization }),
+  publish: (events) =>
+    fetch(`${api}/v1/events/batch`, { method: 'POST', headers: json, body: JSON.stringify({ events }) }),
   metrics: () => fetch(`${api}/metrics/webhooks`, { headers: authorization }),
 };
 
