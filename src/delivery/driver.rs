@@ -307,6 +307,9 @@ impl<T: Transport> Driver<T> {
 
     fn launch(&mut self, send: Send) {
         self.metrics.attempt_begins();
+        if send.batch.is_some() {
+            self.metrics.batch_begins(send.deliveries.len());
+        }
         self.tell(&send.deliveries, &What::Sending);
         let events = send.deliveries.iter().map(|pending| self.events.get(&pending.event)).collect();
         let (send, transport) = (Arc::new(send), Arc::clone(&self.transport));

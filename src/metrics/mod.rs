@@ -34,6 +34,9 @@ const PREFIX: &str = "hookwright";
 /// Upper bounds of the attempt durations counted together, in seconds.
 const DURATION_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// Upper bounds of the sizes of batches counted together, in events.
+const BATCH_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+
 /// Counts what happens. Shared by everything that has something to count.
 #[derive(Debug)]
 pub struct Metrics {
@@ -48,6 +51,7 @@ pub struct Metrics {
     attempts: Family<ByReason, Counter>,
     attempt_duration: Histogram,
     attempts_in_flight: Gauge,
+    batch_events: Histogram,
     circuits_open: Gauge,
     circuits_opened: Counter,
     webhooks_held: Family<ByReason, Counter>,
@@ -77,6 +81,7 @@ impl Metrics {
             attempts: Family::default(),
             attempt_duration: Histogram::new(DURATION_BUCKETS),
             attempts_in_flight: Gauge::default(),
+            batch_events: Histogram::new(BATCH_BUCKETS),
             circuits_open: Gauge::default(),
             circuits_opened: Counter::default(),
             webhooks_held: Family::default(),
@@ -123,6 +128,11 @@ impl Metrics {
     /// A request to a receiver begins.
     pub fn attempt_begins(&self) {
         self.attempts_in_flight.inc();
+    }
+
+    /// So many events are sent in a batch: one request, beside which they are counted.
+    pub fn batch_begins(&self, events: usize) {
+        self.batch_events.observe(f64::from(u32::try_from(events).unwrap_or(u32::MAX)));
     }
 
     /// A request to a receiver has ended.
@@ -259,6 +269,7 @@ impl Metrics {
             attempts,
             attempt_duration,
             attempts_in_flight,
+            batch_events,
             circuits_open,
             circuits_opened,
             webhooks_held,
@@ -289,6 +300,7 @@ impl Metrics {
             attempt_duration.clone(),
         );
         registry.register("attempts_in_flight", "Requests under way", attempts_in_flight.clone());
+        registry.register("batch_events", "Events of a batch, which is one request", batch_events.clone());
         registry.register("circuits_open", "Receivers that are left alone now", circuits_open.clone());
         registry.register("circuits_opened", "Circuits to receivers that opened", circuits_opened.clone());
         registry.register(

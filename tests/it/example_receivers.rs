@@ -1,4 +1,4 @@
-//! The receivers of the examples verify what the operator sends them.
+//! The receivers of the examples verify what the operator sends them, event by event and in batches.
 
 use std::path::Path;
 use std::process::Command;
@@ -41,6 +41,23 @@ async fn receives(language: &str, program: &[&str]) {
     operator.publish(&ns, &json!({ "id": "evt_1", "type": "user.login", "data": {} })).await;
     let accepted = "received user.login evt_1 attempt 2";
     receiver.until(accepted, DEADLINE, async |process| process.log().contains(accepted)).await.unwrap();
+
+    let batch = json!({ "maxSize": 2, "maxWaitMilliseconds": 300_000 });
+    let mut webhook = webhook;
+    webhook["spec"]["batch"] = batch;
+    ns.apply(&webhook.to_string()).await;
+    let generation = r#"--output=jsonpath={.status.observedGeneration}"#;
+    support::eventually("the change to take effect", async || {
+        let seen = ns.kubectl(&["get", "whk/orders", generation]).await.success();
+        if seen == "2" { Ok(()) } else { Err(seen) }
+    })
+    .await;
+    for id in ["evt_2", "evt_3"] {
+        operator.publish(&ns, &json!({ "id": id, "type": "user.login", "data": {} })).await;
+    }
+    for accepted in ["received user.login evt_2 attempt", "received user.login evt_3 attempt"] {
+        receiver.until(accepted, DEADLINE, async |process| process.log().contains(accepted)).await.unwrap();
+    }
 }
 
 #[tokio::test]

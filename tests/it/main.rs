@@ -7,6 +7,7 @@
 
 mod access;
 mod bad_input;
+mod batches;
 mod by_hand;
 mod chart;
 mod cli;

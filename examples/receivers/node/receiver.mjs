@@ -2,7 +2,7 @@
 //
 //   WEBHOOK_SECRET=whsec_… PORT=3000 node receiver.mjs [--fail-first N]
 //
-// Verifies each request before believing it, and prints one line per accepted event. With --fail-first it
+// Verifies each request before believing it, and prints one line per accepted event; a batch has several. With --fail-first it
 // answers 500 to the first N genuine requests, to show retries.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
@@ -47,15 +47,16 @@ async function read(request) {
   return Buffer.concat(chunks);
 }
 
+// The events of a request: one, or those of a batch.
 function parse(body) {
-  let event;
+  let content;
   try {
-    event = JSON.parse(body.toString('utf8'));
+    content = JSON.parse(body.toString('utf8'));
   } catch {
     throw new Refusal(400, 'Body is not JSON');
   }
-  if (event === null || typeof event !== 'object') throw new Refusal(400, 'Body is not a JSON object');
-  return event;
+  if (content === null || typeof content !== 'object') throw new Refusal(400, 'Body is not a JSON object');
+  return Array.isArray(content.events) ? content.events : [content];
 }
 
 function start(secret, port, failFirst) {
@@ -65,12 +66,14 @@ function start(secret, port, failFirst) {
     if (request.method !== 'POST') throw new Refusal(405, 'Only POST is served');
     const body = await read(request);
     verify(request.headers, body, secret, Math.floor(Date.now() / 1000));
-    const event = parse(body);
+    const events = parse(body);
     if (failuresLeft > 0) {
       failuresLeft -= 1;
       throw new Refusal(500, 'Failing as told');
     }
-    console.log(`received ${event.type} ${event.id} attempt ${event.webhook?.attempt}`);
+    for (const event of events) {
+      console.log(`received ${event.type} ${event.id} attempt ${event.webhook?.attempt}`);
+    }
   }
 
   const server = createServer(async (request, response) => {

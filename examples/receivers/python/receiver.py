@@ -2,8 +2,8 @@
 
     WEBHOOK_SECRET=whsec_… PORT=3000 python3 receiver.py [--fail-first N]
 
-Verifies each request before believing it, and prints one line per accepted event. With --fail-first it
-answers 500 to the first N genuine requests, to show retries.
+Verifies each request before believing it, and prints one line per accepted event; a batch has several. With
+--fail-first it answers 500 to the first N genuine requests, to show retries.
 """
 
 import argparse
@@ -66,17 +66,19 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.read()
         verify(self.headers, body, self.secret, time.time())
         try:
-            event = json.loads(body)
+            content = json.loads(body)
         except ValueError:
             raise Refusal(400, "Body is not JSON") from None
-        if not isinstance(event, dict):
+        if not isinstance(content, dict):
             raise Refusal(400, "Body is not a JSON object")
+        events = content["events"] if isinstance(content.get("events"), list) else [content]
         with self.lock:
             if Receiver.failures_left > 0:
                 Receiver.failures_left -= 1
                 raise Refusal(500, "Failing as told")
-            attempt = (event.get("webhook") or {}).get("attempt")
-            print(f"received {event.get('type')} {event.get('id')} attempt {attempt}", flush=True)
+            for event in events:
+                attempt = (event.get("webhook") or {}).get("attempt")
+                print(f"received {event.get('type')} {event.get('id')} attempt {attempt}", flush=True)
 
     def read(self) -> bytes:
         length = self.headers.get("Content-Length", "")

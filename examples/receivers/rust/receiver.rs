@@ -12,9 +12,18 @@ use axum::routing::post;
 use hookwright_signature::{Rejection, SecretString, Window, pcf};
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
-/// Larger than any event that Hookwright sends.
+/// Larger than any event or batch that Hookwright sends.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+/// What a request brings: an event, or, where the webhook asks for batches, several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Body {
+    Batch { events: Vec<Event> },
+    One(Event),
+}
 
 /// An event as it arrives. `data` and `metadata` are there too: take from them what you need.
 #[derive(Debug, Deserialize)]
@@ -85,24 +94,24 @@ async fn receive(
     if let Err(rejection) = receiver.verify(&headers, &body) {
         return (StatusCode::UNAUTHORIZED, rejection.to_string());
     }
-    let event: Event = match serde_json::from_slice(&body) {
-        Ok(event) => event,
+    let events = match serde_json::from_slice(&body) {
+        Ok(Body::Batch { events }) => events,
+        Ok(Body::One(event)) => vec![event],
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()),
     };
-    if event.webhook.attempt <= receiver.fail_first {
+    if events.iter().any(|event| event.webhook.attempt <= receiver.fail_first) {
         return (StatusCode::SERVICE_UNAVAILABLE, "not feeling well, try again".to_owned());
     }
-    if !receiver.is_new(&event) {
-        return (StatusCode::OK, "known already".to_owned());
-    }
-    // The work itself is done behind the queue: Hookwright waits 30 seconds at most for an answer.
-    match receiver.queue.try_send(event) {
-        Ok(()) => (StatusCode::OK, "received".to_owned()),
-        Err(mpsc::error::TrySendError::Full(event) | mpsc::error::TrySendError::Closed(event)) => {
+    // The work itself is done behind the queue: Hookwright waits 30 seconds at most for an answer. What
+    // is known already has been queued before.
+    for event in events.into_iter().filter(|event| receiver.is_new(event)) {
+        let queued = receiver.queue.try_send(event);
+        if let Err(TrySendError::Full(event) | TrySendError::Closed(event)) = queued {
             receiver.forget(&event.id);
-            (StatusCode::SERVICE_UNAVAILABLE, "the queue is full".to_owned())
+            return (StatusCode::SERVICE_UNAVAILABLE, "the queue is full".to_owned());
         }
     }
+    (StatusCode::OK, "received".to_owned())
 }
 
 #[allow(clippy::disallowed_methods)] // A receiver stands alone: it has no clock but the system's.

@@ -3,11 +3,15 @@
 
 use hookwright_engine::attempt::Verdict;
 use hookwright_engine::batch;
+use hookwright_engine::delivery::{Kind, Pending};
 use hookwright_engine::endpoint::Hold;
-use hookwright_engine::id::BatchId;
+use hookwright_engine::engine::Send;
+use hookwright_engine::id::{BatchId, EventKey};
+use hookwright_engine::time::Time;
 use serde_json::Value;
 
 use super::*;
+use crate::delivery::flight::fly;
 
 fn held() -> Endpoint {
     Endpoint { target: Target::Held(Hold::Suspended), ..endpoint() }
@@ -53,7 +57,11 @@ async fn a_batch_is_one_request_and_each_of_its_deliveries_has_its_own_record() 
     // The last one has waited long enough.
     assert_eq!(batch(&mut bench).await, (BatchId::of([deliveries[2]]), vec![1]));
     let page = bench.metrics.page(bench.store.stats()).unwrap();
-    for line in ["attempts_total{reason=\"Delivered\"} 2", "deliveries_ended_total{state=\"Delivered\"} 3"] {
+    for line in [
+        "attempts_total{reason=\"Delivered\"} 2",
+        "deliveries_ended_total{state=\"Delivered\"} 3",
+        "batch_events_sum 3",
+    ] {
         assert!(page.contains(&format!("hookwright_{line}")), "{page}");
     }
     bench.stop().await;
@@ -75,24 +83,40 @@ async fn a_batch_that_failed_comes_back_as_it_was_even_after_a_restart() {
     bench.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_that_cannot_be_read_holds_up_no_others() {
     let folder = tempfile::tempdir().unwrap();
-    let (bench, deliveries) = waiting(&folder, &[], 3).await;
-    bench.stop().await;
-    let log = rusqlite::Connection::open(folder.path().join("hookwright.db")).unwrap();
-    log.execute("UPDATE events SET payload = NULL WHERE key = (SELECT min(key) FROM events)", []).unwrap();
-    drop(log);
-
-    let mut bench = Bench::start_with(&folder, &[], batches_of(3));
-    assert_eq!(batch(&mut bench).await, (BatchId::of(deliveries[1..].iter().copied()), vec![1, 1]));
-    // Not before: time would have gone back with the restart.
-    tokio::time::pause();
-    for delivery in &deliveries[1..] {
-        assert_eq!(bench.end(*delivery).await, (State::Delivered, 1));
-    }
-    let unread = bench.store.delivery(deliveries[0]).await.unwrap().unwrap();
-    assert_eq!((unread.state.is_final(), unread.attempts), (false, 0));
+    let (bench, deliveries) = waiting(&folder, &[], 1).await;
+    let event = bench.store.delivery(deliveries[0]).await.unwrap().unwrap().event;
+    let pending = |id, event| Pending {
+        id,
+        event,
+        webhook: WEBHOOK,
+        attempts: 0,
+        budget_from: 0,
+        kind: Kind::Event,
+        due: Time::MIN,
+        line: None,
+        batch: None,
+        size: 0,
+    };
+    let lost = pending(DeliveryId::from_u64(1), EventKey::from_u64(1));
+    let Target::Receiver(receiver) = endpoint().target else { panic!("held") };
+    let send = Arc::new(Send {
+        deliveries: vec![lost, pending(deliveries[0], event)],
+        batch: Some(BatchId::of([lost.id, deliveries[0]])),
+        endpoint: Arc::new(batches_of(2)),
+        receiver,
+    });
+    let (sender, mut requests) = mpsc::unbounded_channel();
+    let transport = Script { acts: Mutex::default(), requests: sender, clock: Clock::system() };
+    let (store, transport) = (bench.store.clone(), Arc::new(transport));
+    let landed = fly(Arc::clone(&send), vec![None, None], store, transport, Clock::system()).await;
+    assert_eq!(landed.attempt.outcome.verdict(), Verdict::Success);
+    assert_eq!(landed.unread(&send.deliveries), [lost.id]);
+    let sent = requests.recv().await.unwrap().contents;
+    assert_eq!(sent, Contents::Batch(BatchId::of(deliveries)), "under the id of what is in it");
+    drop(landed);
     bench.stop().await;
 }
 
