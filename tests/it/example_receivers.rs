@@ -46,7 +46,7 @@ async fn receives(language: &str, program: &[&str]) {
     let mut webhook = webhook;
     webhook["spec"]["batch"] = batch;
     ns.apply(&webhook.to_string()).await;
-    let generation = r#"--output=jsonpath={.status.observedGeneration}"#;
+    let generation = "--output=jsonpath={.status.observedGeneration}";
     support::eventually("the change to take effect", async || {
         let seen = ns.kubectl(&["get", "whk/orders", generation]).await.success();
         if seen == "2" { Ok(()) } else { Err(seen) }
