@@ -27,9 +27,11 @@ fn batches_of(max_size: u32) -> Endpoint {
 async fn waiting(folder: &TempDir, acts: &[Act], count: usize) -> (Bench, Vec<DeliveryId>) {
     let bench = Bench::start(folder, acts);
     bench.handle.upsert(held());
-    let mut deliveries = Vec::new();
+    let (mut changes, mut deliveries) = (bench.handle.changes(), Vec::new());
     for _ in 0..count {
         deliveries.push(bench.publish().await);
+        // The driver knows of it, too: what it hears of later could not wait with the others.
+        while !matches!(changes.recv().await.unwrap().what, What::Accepted) {}
     }
     (bench, deliveries)
 }
