@@ -116,8 +116,8 @@ async fn an_event_that_cannot_be_read_holds_up_no_others() {
     let landed = fly(Arc::clone(&send), vec![None, None], store, transport, Clock::system()).await;
     assert_eq!(landed.attempt.outcome.verdict(), Verdict::Success);
     assert_eq!(landed.unread(&send.deliveries), [lost.id]);
-    let received = requests.recv().await.unwrap().contents;
-    assert_eq!(received, Contents::Batch(BatchId::of(deliveries)), "under the id of what is in it");
+    let contents = requests.recv().await.unwrap().contents;
+    assert_eq!(contents, Contents::Batch(BatchId::of(deliveries)), "under the id of what is in it");
     drop(landed);
     bench.stop().await;
 }
