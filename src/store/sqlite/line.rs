@@ -8,7 +8,7 @@ use hookwright_engine::ordering::Line;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commit::Commit;
-use super::row::{self, DeliveryRow};
+use super::row::{self, DeliveryRow, select_deliveries};
 
 /// Whether a line has deliveries that have not ended, in a state.
 pub(super) const TAKEN: &str = "SELECT EXISTS (
@@ -16,15 +16,15 @@ pub(super) const TAKEN: &str = "SELECT EXISTS (
         WHERE state <= 0 AND webhook = ?1 AND line = ?2 AND state >= ?3
     )";
 
-pub(super) const NEXT: &str =
-    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size
-    FROM deliveries INDEXED BY deliveries_in_line
-    WHERE state <= 0 AND webhook = ?1 AND line = ?2 AND state = -1 ORDER BY id LIMIT 1";
+pub(super) const NEXT: &str = select_deliveries!(
+    "FROM deliveries INDEXED BY deliveries_in_line
+    WHERE state <= 0 AND webhook = ?1 AND line = ?2 AND state = -1 ORDER BY id LIMIT 1"
+);
 
-pub(super) const PARKED: &str =
-    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size
-    FROM deliveries INDEXED BY deliveries_in_line
-    WHERE state <= 0 AND line IS NOT NULL AND webhook = ?1 AND state = -1 LIMIT ?2";
+pub(super) const PARKED: &str = select_deliveries!(
+    "FROM deliveries INDEXED BY deliveries_in_line
+    WHERE state <= 0 AND line IS NOT NULL AND webhook = ?1 AND state = -1 LIMIT ?2"
+);
 
 impl Commit<'_> {
     /// Whether a delivery that joins a line now has to wait for others.

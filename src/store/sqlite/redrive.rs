@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params, params};
 use super::asked::Age;
 use super::commit::Commit;
 use super::ledger;
-use super::row::{self, COLUMNS, DeliveryRow};
+use super::row::{self, DeliveryRow, select_deliveries};
 use crate::store::{Asked, Selection, Stretch};
 
 /// How many deliveries one transaction looks at.
@@ -19,6 +19,11 @@ pub(super) const CHUNK: usize = 1000;
 pub(super) const COUNT: &str = "SELECT count(*) FROM deliveries AS d INDEXED BY deliveries_unwell
     WHERE webhook = :webhook AND state > 1 AND state < 4 AND kind < 2 AND id >= :since AND id < :until
     AND (:type IS NULL OR EXISTS (SELECT 1 FROM events WHERE key = d.event AND type = :type))";
+
+const STRETCH: &str = select_deliveries!(
+    "FROM deliveries INDEXED BY deliveries_unwell
+    WHERE webhook = ?1 AND state > 1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4"
+);
 
 impl Commit<'_> {
     /// Retries a stretch of what failed: the first one, or the one behind `after`.
@@ -102,10 +107,7 @@ fn unwell(
     let (since, until) = bounds(selection);
     let from = after.map_or(since, |after| since.max(row::number(after) + 1));
     connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM deliveries INDEXED BY deliveries_unwell
-             WHERE webhook = ?1 AND state > 1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4"
-        ))?
+        .prepare_cached(STRETCH)?
         .query_map(
             params![webhook, from, until, i64::try_from(CHUNK).unwrap_or(i64::MAX)],
             DeliveryRow::read,

@@ -42,19 +42,25 @@ pub(super) struct DeliveryRow {
     pub size: u32,
 }
 
-/// The columns that [`DeliveryRow::read`] reads.
-pub(super) const COLUMNS: &str =
-    "id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size";
+/// The query of what [`DeliveryRow::read`] reads, from this table on.
+macro_rules! select_deliveries {
+    ($from:literal) => {
+        concat!(
+            "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size ",
+            $from
+        )
+    };
+}
+pub(super) use select_deliveries;
+
+const FIND: &str = select_deliveries!("FROM deliveries WHERE id = ?1");
 
 impl DeliveryRow {
     pub(super) fn find(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Self>> {
-        connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM deliveries WHERE id = ?1"))?
-            .query_row([number(id)], Self::read)
-            .optional()
+        connection.prepare_cached(FIND)?.query_row([number(id)], Self::read).optional()
     }
 
-    /// From the [`COLUMNS`].
+    /// From the columns of [`select_deliveries`].
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: delivery_id(row, 0)?,

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::commit::{Commit, Progress};
 use super::line;
-use super::row::{self, DeliveryRow};
+use super::row::{self, DeliveryRow, select_deliveries};
 use crate::store::{Notice, Page};
 
 /// How many deliveries one transaction cancels for a command.
@@ -18,10 +18,10 @@ const CANCEL_CHUNK: usize = 1000;
 /// Behind no position at all.
 const BEGIN: Position = Position { due: Time::MIN, batch: None, id: DeliveryId::from_u64(0) };
 
-pub(super) const PAGE: &str =
-    "SELECT id, event, webhook, state, attempts, budget_from, at, kind, dead_letter_of, line, batch, size
-    FROM deliveries INDEXED BY deliveries_unfinished
-    WHERE state = 0 AND webhook = ?1 AND (at, batch, id) > (?2, ?3, ?4) ORDER BY at, batch, id LIMIT ?5";
+pub(super) const PAGE: &str = select_deliveries!(
+    "FROM deliveries INDEXED BY deliveries_unfinished
+    WHERE state = 0 AND webhook = ?1 AND (at, batch, id) > (?2, ?3, ?4) ORDER BY at, batch, id LIMIT ?5"
+);
 
 impl Commit<'_> {
     /// Reads a page of unfinished deliveries, as they stand in this transaction.
