@@ -100,6 +100,26 @@ pub struct Record {
     pub attempt: Option<Attempt>,
 }
 
+impl Record {
+    /// Where a delivery stands that was part of no request: it leaves its batch.
+    pub(crate) const fn unsent(pending: &Pending, state: State, at: Time) -> Self {
+        let Pending {
+            id,
+            event,
+            webhook,
+            attempts,
+            budget_from,
+            kind: _,
+            due: _,
+            line: _,
+            batch: _,
+            size: _,
+        } = *pending;
+        let (dead_letter, batch, attempt) = (None, None, None);
+        Self { id, event, webhook, attempts, budget_from, state, dead_letter, batch, at, attempt }
+    }
+}
+
 /// A place in the order in which a webhook's deliveries fall due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {

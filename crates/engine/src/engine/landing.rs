@@ -55,32 +55,9 @@ impl Landing<'_> {
     /// Where a delivery stands that was no part of the request, as its event could not be read: it
     /// leaves its batch, to hold up nobody else.
     pub(super) fn unsent(&self, flying: &InFlight) -> Record {
-        let Pending {
-            id,
-            event,
-            webhook,
-            attempts,
-            budget_from,
-            kind: _,
-            due: _,
-            line: _,
-            batch: _,
-            size: _,
-        } = flying.pending;
         let due = self.now + FAULT_DELAY;
         let state = if flying.canceled { State::Canceled } else { State::Pending { due } };
-        Record {
-            id,
-            event,
-            webhook,
-            attempts,
-            budget_from,
-            state,
-            dead_letter: None,
-            batch: None,
-            at: self.now,
-            attempt: None,
-        }
+        Record::unsent(&flying.pending, state, self.now)
     }
 
     /// What each delivery keeps of the attempt: all of it, but for a part of the response.

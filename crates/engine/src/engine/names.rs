@@ -25,7 +25,8 @@ impl Names {
 
     /// The other webhook that gets the dead letters of this one, if it exists.
     pub(super) fn dead_letter(&self, of: &Endpoint) -> Option<WebhookId> {
-        let name = (Arc::clone(&of.namespace), Arc::clone(of.dead_letter.as_ref()?));
+        let dead_letter = of.dead_letter.as_ref()?;
+        let name = (Arc::clone(&of.namespace), Arc::clone(dead_letter));
         self.0.get(&name).copied().filter(|target| *target != of.id)
     }
 }

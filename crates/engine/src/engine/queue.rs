@@ -155,10 +155,7 @@ impl Queue {
     fn postpone(&mut self, pending: Pending, now: Time) -> Record {
         let pending = Pending { due: now + FAULT_DELAY, batch: None, ..pending };
         self.window.insert(pending);
-        let Pending { id, event, webhook, attempts, budget_from, due, batch, .. } = pending;
-        let state = State::Pending { due };
-        let (dead_letter, at, attempt) = (None, now, None);
-        Record { id, event, webhook, attempts, budget_from, state, dead_letter, batch, at, attempt }
+        Record::unsent(&pending, State::Pending { due: pending.due }, now)
     }
 
     /// Sends these, with the receiver that they go to.
