@@ -116,6 +116,13 @@ impl Errors {
         value.clamp(*allowed.start(), *allowed.end())
     }
 
+    /// How many entries a list has, where it is there.
+    pub(super) fn count(&mut self, field: &str, count: usize, max: usize) {
+        if !(1..=max).contains(&count) {
+            self.report(field, &format!("must have 1 to {max} entries, not {count}"));
+        }
+    }
+
     fn url(&mut self, url: Option<&str>, source: Option<&SecretKeyRef>) -> Option<UrlPlan> {
         match (url, source) {
             (Some(url), None) => match ReceiverUrl::parse(url) {
@@ -131,9 +138,7 @@ impl Errors {
     }
 
     fn events(&mut self, events: &[String]) -> Vec<Pattern> {
-        if !(1..=MAX_EVENTS).contains(&events.len()) {
-            self.report("spec.events", &format!("must have 1 to {MAX_EVENTS} entries, not {}", events.len()));
-        }
+        self.count("spec.events", events.len(), MAX_EVENTS);
         let mut patterns = Vec::with_capacity(events.len().min(MAX_EVENTS));
         for (index, event) in events.iter().take(MAX_EVENTS).enumerate() {
             match event.parse() {

@@ -22,7 +22,7 @@ impl Errors {
 
     fn entries<'a>(&mut self, field: &str, entries: Option<&'a [String]>) -> &'a [String] {
         let Some(entries) = entries else { return &[] };
-        self.length(field, entries.len(), Filter::MAX_ENTRIES);
+        self.count(field, entries.len(), Filter::MAX_ENTRIES);
         let mut known = HashSet::new();
         for (index, entry) in entries.iter().take(Filter::MAX_ENTRIES).enumerate() {
             if !(1..=Filter::MAX_ENTRY_LEN).contains(&entry.len()) {
@@ -38,7 +38,7 @@ impl Errors {
 
     fn expressions(&mut self, expressions: &[FilterExpression]) -> Vec<Expression> {
         const FIELD: &str = "spec.filters.expressions";
-        self.length(FIELD, expressions.len(), Filter::MAX_EXPRESSIONS);
+        self.count(FIELD, expressions.len(), Filter::MAX_EXPRESSIONS);
         let mut names = HashSet::new();
         let mut compiled = Vec::new();
         for (index, FilterExpression { name, cel }) in
@@ -57,11 +57,5 @@ impl Errors {
             }
         }
         compiled
-    }
-
-    fn length(&mut self, field: &str, length: usize, max: usize) {
-        if !(1..=max).contains(&length) {
-            self.report(field, &format!("must have 1 to {max} entries, not {length}"));
-        }
     }
 }

@@ -95,10 +95,4 @@ impl Errors {
         }
         checked
     }
-
-    fn count(&mut self, field: &str, count: usize, max: usize) {
-        if !(1..=max).contains(&count) {
-            self.report(field, &format!("must have 1 to {max} entries, not {count}"));
-        }
-    }
 }
