@@ -28,6 +28,7 @@ pub mod delivery;
 pub mod metrics;
 pub mod projector;
 pub mod reload;
+pub mod signing_key;
 pub mod standalone;
 pub mod store;
 pub mod telemetry;

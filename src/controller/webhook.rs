@@ -41,7 +41,7 @@ use crate::clock::Clock;
 use crate::crd::Webhook;
 use crate::metrics::Metrics;
 use crate::store::PublishError;
-use crate::{delivery, store};
+use crate::{delivery, signing_key, store};
 
 /// A webhook as the API server has it; one that cannot be read is known by its metadata.
 type Object = DeserializeGuard<Webhook>;
@@ -76,10 +76,8 @@ pub(super) enum Error {
     Store { secret: String, source: Box<kube::Error> },
     #[error("failed to delete Secret '{secret}': {source}")]
     Delete { secret: String, source: Box<kube::Error> },
-    #[error("failed to read the system's random generator: {0}")]
-    Entropy(getrandom::Error),
-    #[error("failed to generate a signing key: {0}")]
-    Generate(hookwright_signature::InvalidSecret),
+    #[error(transparent)]
+    Generate(#[from] signing_key::Error),
     #[error("failed to retry what failed: {0}")]
     Redrive(#[source] store::Error),
     #[error("failed to make a test.ping: {0}")]

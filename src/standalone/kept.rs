@@ -12,6 +12,7 @@ use super::manifest::{Identity, Source};
 use super::table::webhook_id;
 use crate::api::webhooks::catalog::Error;
 use crate::crd::{Webhook, WebhookSpec};
+use crate::signing_key;
 use crate::store::{self, Kept};
 
 /// Most webhooks that are kept in the database.
@@ -142,7 +143,7 @@ impl KeptWebhooks {
         now: Time,
     ) -> Result<Webhook, Error> {
         if changed.keys.current.is_none() && changed.webhook.generates_signing_key() {
-            changed.keys.current = Some(generated_key()?);
+            changed.keys.current = Some(signing_key::generate().map_err(|error| unavailable(&error))?);
         }
         changed.keys.previous = changed.keys.previous.filter(|key| key.until > now);
         let row = row(&identity, &changed).map_err(|error| unavailable(&error))?;
@@ -155,15 +156,6 @@ impl KeptWebhooks {
 
 fn unavailable(error: &impl ToString) -> Error {
     Error::Unavailable(error.to_string())
-}
-
-fn generated_key() -> Result<SecretString, Error> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::Unavailable(format!("failed to generate a signing key: {error}"))
-    };
-    let mut entropy = [0; 32];
-    getrandom::fill(&mut entropy).map_err(|error| failed(&error))?;
-    hookwright_signature::generate(&entropy).map_err(|error| failed(&error))
 }
 
 fn read(kept: Kept) -> Result<(Identity, KeptWebhook), String> {

@@ -33,6 +33,7 @@ use super::error::{Kind, Problem};
 use super::query::{Call, Limit, Namespace};
 use super::{Api, body};
 use crate::crd::Webhook;
+use crate::signing_key;
 use crate::store::Summary;
 
 /// Largest body, in bytes: twice of all that its fields may hold.
@@ -255,13 +256,10 @@ fn generated_name() -> String {
 }
 
 fn generated_key() -> Result<SecretString, Problem> {
-    let failed = |error: &dyn std::fmt::Display| {
+    signing_key::generate().map_err(|error| {
         tracing::error!(%error, "failed to generate a signing key");
         Problem::new(Kind::Internal, "no signing key could be generated; the log has the details")
-    };
-    let mut entropy = [0; 32];
-    getrandom::fill(&mut entropy).map_err(|error| failed(&error))?;
-    hookwright_signature::generate(&entropy).map_err(|error| failed(&error))
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::{Context, Error, owned};
 use crate::crd::Webhook;
 use crate::crd::endpoint::SIGNING_KEY;
 use crate::crd::secret::Secrets;
+use crate::signing_key;
 
 /// What a webhook refers to, as it is now.
 pub(super) struct Found {
@@ -74,10 +75,7 @@ async fn get(api: &Api<Secret>, name: &str) -> Result<Option<Secret>, Error> {
 
 /// A signing Secret with a new key. It is created only where the rest of the webhook is valid.
 fn generate(webhook: &Webhook, name: &str) -> Result<Secret, Error> {
-    let mut entropy = [0; 32];
-    getrandom::fill(&mut entropy).map_err(Error::Entropy)?;
-    let key = hookwright_signature::generate(&entropy).map_err(Error::Generate)?;
-    Ok(owned::secret(webhook, name, SIGNING_KEY, &key))
+    Ok(owned::secret(webhook, name, SIGNING_KEY, &signing_key::generate()?))
 }
 
 /// The key before, as a former operator stored it.
