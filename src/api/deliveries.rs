@@ -14,6 +14,7 @@ use super::Api;
 use super::error::{Kind, Problem};
 use super::openapi::time as time_schema;
 use super::query::{Call, Limit, Namespace};
+use super::time;
 use crate::store::{Delivery, Query};
 
 /// A delivery.
@@ -189,12 +190,7 @@ impl Filter {
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
-    let parse = |text: &str| {
-        let timestamp: jiff::Timestamp =
-            text.parse().map_err(|_| wrong(name, "must be an RFC 3339 time such as 2024-01-15T10:30:00Z"))?;
-        Ok(Time::from_millis(timestamp.as_millisecond()))
-    };
-    text.map(parse).transpose()
+    text.map(time::parse).transpose().map_err(|detail| wrong(name, detail))
 }
 
 fn wrong(parameter: &str, detail: impl std::fmt::Display) -> Problem {

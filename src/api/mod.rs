@@ -18,6 +18,7 @@ pub mod openapi;
 mod query;
 mod route;
 pub mod server;
+mod time;
 pub mod tls;
 pub mod webhooks;
 

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::escaped;
+
 /// Reads JSON; the pointers of what is there more than once are added to `repeated`.
 pub(super) struct Unique<'a> {
     pub(super) pointer: String,
@@ -14,8 +16,7 @@ pub(super) struct Unique<'a> {
 
 impl Unique<'_> {
     fn inside(&mut self, step: &str) -> Unique<'_> {
-        // The escapes of RFC 6901.
-        let pointer = format!("{}/{}", self.pointer, step.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("{}/{}", self.pointer, escaped(step));
         Unique { pointer, repeated: self.repeated }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::places;
-use crate::api::body;
+use crate::api::body::{self, escaped};
 use crate::api::error::Problem;
 use crate::crd::endpoint;
 use crate::crd::secret::{Secrets, Unresolved};
@@ -293,11 +293,6 @@ fn header_names(spec: &Value) -> Vec<String> {
 
 fn header_pointer(name: &str) -> String {
     format!("/config/headers/{}", escaped(name))
-}
-
-/// One step of a JSON pointer (RFC 6901).
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// One with a name, or just its text.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::error::Problem;
 use crate::api::openapi::optional_time;
 use crate::api::query::Call;
-use crate::api::{Api, body};
+use crate::api::{Api, body, time};
 use crate::metrics::By;
 use crate::store::Selection;
 
@@ -50,13 +50,7 @@ impl Wanted {
 }
 
 fn time(pointer: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
-    let parse = |text: &str| {
-        let timestamp: jiff::Timestamp = text
-            .parse()
-            .map_err(|_| Problem::field(pointer, "must be an RFC 3339 time such as 2024-01-15T10:30:00Z"))?;
-        Ok(Time::from_millis(timestamp.as_millisecond()))
-    };
-    text.map(parse).transpose()
+    text.map(time::parse).transpose().map_err(|detail| Problem::field(pointer, detail))
 }
 
 /// How many deliveries that are.
