@@ -1,25 +1,17 @@
 //! `hookwright explain`
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Deserialize;
 
-use super::client::Connection;
 use super::error::Error;
-use super::output::{self, BAD, FAINT, GOOD, Output, PLAIN};
-use super::send::input;
+use super::output::{self, BAD, FAINT, GOOD, PLAIN};
+use super::send::Event;
 
 /// Says who would get an event.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// File with the event (JSON), or - for what comes on stdin
-    #[arg(value_name = "EVENT")]
-    event: PathBuf,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    output: Output,
+    event: Event,
 }
 
 #[derive(Deserialize)]
@@ -37,11 +29,9 @@ struct Webhook {
 
 impl Explain {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let event = input(&self.event)?;
-        let client = self.connection.client()?;
-        let answer = client.post(&["v1", "events", "explain"], event).await?;
-        let Explained { webhooks } = client.understand(answer.clone())?;
-        self.output.print(
+        let (answer, explained, output) = self.event.post(&["v1", "events", "explain"]).await?;
+        let Explained { webhooks } = explained;
+        output.print(
             &answer,
             |_| webhooks.iter().filter(|it| it.matches).map(|it| it.id.clone()).collect(),
             |out| {

@@ -5,21 +5,43 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::client::{self, Connection};
 use super::error::Error;
 use super::output::Output;
 
-/// Publishes an event.
+/// An event, and how it reaches the API.
 #[derive(Debug, Args)]
-pub struct Send {
+pub(super) struct Event {
     /// File with the event (JSON), or - for what comes on stdin
     #[arg(value_name = "EVENT")]
-    event: PathBuf,
+    file: PathBuf,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
     output: Output,
+}
+
+impl Event {
+    /// Posts it to a route, and gives what came back, also in a type of ours.
+    pub(super) async fn post<T>(self, route: &[&str]) -> Result<(Value, T, Output), Error>
+    where
+        T: for<'de> Deserialize<'de>,
+    {
+        let event = input(&self.file)?;
+        let client = self.connection.client()?;
+        let answer = client.post(route, event).await?;
+        let understood = client.understand(answer.clone())?;
+        Ok((answer, understood, self.output))
+    }
+}
+
+/// Publishes an event.
+#[derive(Debug, Args)]
+pub struct Send {
+    #[command(flatten)]
+    event: Event,
 }
 
 #[derive(Deserialize)]
@@ -32,11 +54,9 @@ struct Accepted {
 
 impl Send {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let event = input(&self.event)?;
-        let client = self.connection.client()?;
-        let answer = client.post(&["v1", "events"], event).await?;
-        let Accepted { id, deliveries, duplicate } = client.understand(answer.clone())?;
-        self.output.print(
+        let (answer, accepted, output) = self.event.post(&["v1", "events"]).await?;
+        let Accepted { id, deliveries, duplicate } = accepted;
+        output.print(
             &answer,
             |_| vec![id.clone()],
             |out| {
