@@ -18,6 +18,7 @@ mod custom_resources;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod docs;
 mod example_receivers;
 mod example_webhooks;
 mod filters;

@@ -5,23 +5,11 @@ use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use kube::{Api, api::PostParams};
 use serde_json::{Value, json};
 
-use crate::support::{self, AUDIENCE, Cluster, Namespace, Operator, Receiver, webhook};
+use crate::support::{self, AUDIENCE, Cluster, Namespace, Operator, Receiver, VOLUME, webhook};
 
 /// Everything that a release may consist of, but for the custom resource definitions.
 const KINDS: &str = "statefulsets,services,serviceaccounts,configmaps,secrets,networkpolicies,poddisruptionbudgets,\
                      ingresses,roles,rolebindings,clusterroles,clusterrolebindings";
-
-/// The volume that the claim of the pod is bound to.
-const VOLUME: &str = "
-apiVersion: v1
-kind: PersistentVolume
-metadata: { name: queue }
-spec:
-  capacity: { storage: 10Gi }
-  accessModes: [ReadWriteOnce]
-  claimRef: { namespace: hookwright, name: data-hookwright-0 }
-  hostPath: { path: /var/empty }
-";
 
 /// Has helm wait until all is well, for less time than the tests have.
 const WAIT: [&str; 2] = ["--wait", "--timeout=50s"];

@@ -28,6 +28,18 @@ const OPERATOR: &str = "operator";
 /// What the operator wants tokens to be issued for.
 pub const AUDIENCE: &str = "hookwright.dev";
 
+/// The volume that the claim of a release's pod is bound to.
+pub const VOLUME: &str = "
+apiVersion: v1
+kind: PersistentVolume
+metadata: { name: queue }
+spec:
+  capacity: { storage: 10Gi }
+  accessModes: [ReadWriteOnce]
+  claimRef: { namespace: hookwright, name: data-hookwright-0 }
+  hostPath: { path: /var/empty }
+";
+
 static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
 
 /// The control plane that the tests of this binary share, started by whoever asks first.
