@@ -105,7 +105,7 @@ pub enum Reason {
     AttemptsExhausted,
     /// Not Succeeded, Stalled: handed to the dead-letter webhook.
     DeadLettered,
-    /// Not Succeeded, Stalled: ended by the user, or with the webhook.
+    /// Not Succeeded: ended by `spec.canceled`, and so Ready; or Stalled, as it ended with the webhook.
     Canceled,
     /// Succeeded is Unknown: waits for the webhook.
     WebhookNotFound,

@@ -25,6 +25,8 @@ pub struct Known<'a> {
     pub sending: bool,
     /// Attempts that its webhook allows, where there still is one.
     pub budget: Option<u32>,
+    /// Whether its object asks for its end.
+    pub canceled: bool,
 }
 
 /// The status of an object of this generation, which had `before`.
@@ -35,12 +37,16 @@ pub fn of(
     before: &WebhookDeliveryStatus,
     now: Time,
 ) -> WebhookDeliveryStatus {
-    let Known { delivery, attempts, sending, budget } = known;
+    let Known { delivery, attempts, sending, budget, canceled } = known;
     let outcome = outcome(delivery, sending);
     let shown = attempts.len().saturating_sub(MAX_ATTEMPTS_SHOWN);
     let history: Vec<_> = attempts[shown..].iter().map(|(_, attempt)| attempt_status(attempt)).collect();
     let max_attempts = max_attempts(delivery, budget, before);
-    let claims = claims(delivery, outcome, max_attempts);
+    let claims = if canceled && outcome == Outcome::Canceled {
+        as_asked("canceled, as spec.canceled asks")
+    } else {
+        claims(delivery, outcome, max_attempts)
+    };
     WebhookDeliveryStatus {
         observed_generation: generation,
         id: Some(delivery.id.to_string()),
@@ -68,8 +74,13 @@ pub fn without_delivery(
     before: &WebhookDeliveryStatus,
     now: Time,
 ) -> WebhookDeliveryStatus {
-    let ended = reason_ends(reason);
-    let claims = if ended { stalled(reason, message) } else { reconciling(reason, message) };
+    let claims = if reason == Reason::Canceled {
+        as_asked(message)
+    } else if reason_ends(reason) {
+        stalled(reason, message)
+    } else {
+        reconciling(reason, message)
+    };
     WebhookDeliveryStatus {
         observed_generation: generation,
         outcome: if reason == Reason::Canceled { Some(Outcome::Canceled) } else { before.outcome },
@@ -172,13 +183,18 @@ fn claims(delivery: &Delivery, outcome: Outcome, max_attempts: Option<u32>) -> V
             stalled(Reason::DeadLettered, &format!("handed to the dead-letter webhook{letter} after: {said}"))
         }
         Outcome::Canceled => {
-            stalled(Reason::Canceled, "canceled by the user, or because the webhook was deleted")
+            stalled(Reason::Canceled, "canceled earlier, for another object, or with the webhook")
         }
     }
 }
 
 fn succeeded(message: &str) -> Vec<Claim> {
     claim(&[(Type::Succeeded, Holds::True), (Type::Ready, Holds::True)], Reason::Delivered, message)
+}
+
+/// What was canceled did not succeed, but is just as its object wants it.
+fn as_asked(message: &str) -> Vec<Claim> {
+    claim(&[(Type::Succeeded, Holds::False), (Type::Ready, Holds::True)], Reason::Canceled, message)
 }
 
 fn reconciling(reason: Reason, message: &str) -> Vec<Claim> {

@@ -101,6 +101,7 @@ impl Context {
             attempts: &attempts,
             sending: self.objects.is_sending(delivery.id),
             budget: webhook.map(|webhook| webhook.retry.max_attempts()),
+            canceled: object.spec.canceled,
         };
         let now = self.clock.now();
         let mut status = delivery_status::of(known, object.meta().generation, before, now);

@@ -41,7 +41,7 @@ fn delivery(state: State, attempts: &[Attempt]) -> (Delivery, Vec<(u32, Attempt)
 
 fn status(state: State, attempts: &[Attempt], sending: bool) -> WebhookDeliveryStatus {
     let (delivery, attempts) = delivery(state, attempts);
-    let known = Known { delivery: &delivery, attempts: &attempts, sending, budget: Some(5) };
+    let known = Known { delivery: &delivery, attempts: &attempts, sending, budget: Some(5), canceled: false };
     of(known, Some(3), &WebhookDeliveryStatus::default(), NOW)
 }
 
@@ -81,6 +81,25 @@ fn every_state_has_its_outcome_and_conditions() {
 }
 
 #[test]
+fn what_its_object_cancels_is_ready_unless_it_had_ended_otherwise() {
+    let say = |state| {
+        let (delivery, attempts) = delivery(state, &[answered(500)]);
+        let known = Known {
+            delivery: &delivery,
+            attempts: &attempts,
+            sending: false,
+            budget: Some(5),
+            canceled: true,
+        };
+        said(&of(known, Some(3), &WebhookDeliveryStatus::default(), NOW))
+    };
+    assert_eq!(say(State::Canceled), ["Succeeded=False/Canceled", "Ready=True/Canceled"]);
+    assert_eq!(say(State::Failed)[1], "Ready=False/AttemptsExhausted");
+    let unsent = without_delivery(Reason::Canceled, "why", Some(1), &WebhookDeliveryStatus::default(), NOW);
+    assert_eq!(said(&unsent), ["Succeeded=False/Canceled", "Ready=True/Canceled"]);
+}
+
+#[test]
 fn a_retrying_delivery_says_when_it_is_due_and_why() {
     let due = NOW + Duration::from_mins(1);
     let failure = Failure { reason: FailureReason::Timeout, message: "no answer".to_owned() };
@@ -101,7 +120,7 @@ fn a_dead_letter_and_the_delivery_that_failed_name_each_other() {
     letter.id = DeliveryId::from_u64(7);
     (letter.dead_letter_of, failed.dead_letter) = (Some(failed.id), Some(letter.id));
     let say = |delivery: &Delivery, attempts: &[(u32, Attempt)]| {
-        let known = Known { delivery, attempts, sending: false, budget: Some(1) };
+        let known = Known { delivery, attempts, sending: false, budget: Some(1), canceled: false };
         of(known, Some(3), &WebhookDeliveryStatus::default(), NOW)
     };
     let said = say(&failed, &attempts).conditions.unwrap()[0].message.clone();
@@ -135,7 +154,8 @@ fn a_retry_by_hand_adds_a_budget_and_an_ended_delivery_keeps_its_limit() {
     retried.budget_from = 5;
     let before = WebhookDeliveryStatus { max_attempts: Some(5), ..WebhookDeliveryStatus::default() };
     let max = |delivery: &Delivery, budget, before: &WebhookDeliveryStatus| {
-        of(Known { delivery, attempts: &attempts, sending: false, budget }, None, before, NOW).max_attempts
+        let known = Known { delivery, attempts: &attempts, sending: false, budget, canceled: false };
+        of(known, None, before, NOW).max_attempts
     };
     assert_eq!(max(&retried, Some(3), &before), Some(8));
     let (ended, _) = delivery(State::Failed, &vec![answered(500); 5]);
