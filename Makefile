@@ -5,10 +5,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo tools test lint cluster crds openapi charts
+.PHONY: help demo tools test lint cluster crds openapi charts recordings
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## deliver two events to two receivers, without a cluster
 	@cargo build --quiet --locked --bin hookwright --example demo
@@ -16,7 +16,8 @@ demo: ## deliver two events to two receivers, without a cluster
 
 tools: ## build what the tests run: a Kubernetes control plane, Helm and the judges of charts, redis-server, schemathesis (once per machine)
 	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server schemathesis \
-		helm helm3 helm-docs kube-score kube-scheduler kwok promtool definitions
+		helm helm3 helm-docs kube-score kube-scheduler kwok promtool definitions \
+		kstatus gopher-lua kustomize-controller
 
 test: tools ## run every test; the last line counts them
 	@cargo test --workspace --all-features --locked | awk ' \
@@ -60,3 +61,6 @@ charts: crds ## write the READMEs of charts/, and the manifests that tests compa
 		bin/helm template hookwright charts/hookwright --namespace hookwright --values "$$values" \
 			> "$${values%.values.yaml}.golden.yaml"; \
 	done
+
+recordings: tools ## write tests/it/gitops/objects/, which health checks are tested with, from objects of a real API server
+	@HOOKWRIGHT_RECORD=1 cargo test --quiet --locked --test it gitops::states

@@ -22,6 +22,7 @@ mod docs;
 mod example_receivers;
 mod example_webhooks;
 mod filters;
+mod gitops;
 mod held;
 mod oauth2;
 mod openapi;

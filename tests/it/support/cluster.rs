@@ -229,6 +229,14 @@ impl Output {
     }
 }
 
+/// Runs a program of `bin/` that needs no cluster.
+pub async fn program(name: &str, arguments: &[&str], input: &str) -> Output {
+    let project = hookwright_testbed::project();
+    let mut command = Command::new(project.join("bin").join(name));
+    command.args(arguments).current_dir(project);
+    run(command, input).await
+}
+
 async fn run(mut command: Command, input: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();

@@ -17,7 +17,7 @@ mod signer;
 mod standalone;
 mod webhook;
 
-pub use cluster::{AUDIENCE, Cluster, Output, VOLUME, cluster};
+pub use cluster::{AUDIENCE, Cluster, Output, VOLUME, cluster, program};
 pub use namespace::Namespace;
 pub use operator::{Operator, client};
 pub use receiver::{Receiver, Request, verify};
