@@ -27,6 +27,8 @@ fn main() -> ExitCode {
     let done = match config {
         Config::Operator(settings) => app::operator(settings),
         Config::Standalone(settings) => app::standalone(settings),
+        Config::Backup(settings) => app::backup(&settings),
+        Config::Restore(settings) => app::restore(&settings),
         Config::Crds => crd::yaml().map_err(app::Error::from).and_then(|yaml| print(&yaml)),
         Config::Openapi => openapi::text().map_err(app::Error::from).and_then(|text| print(&text)),
         Config::Use(command) => return used(cli::run(command)),

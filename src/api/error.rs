@@ -275,6 +275,7 @@ impl From<store::Error> for Problem {
             store::Error::Closed => "the process is shutting down",
             store::Error::InUse(_)
             | store::Error::Newer { .. }
+            | store::Error::Exists(_)
             | store::Error::Damaged { .. }
             | store::Error::Io { .. } => "the database does not answer; the log has the details",
         })

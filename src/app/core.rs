@@ -28,7 +28,7 @@ use crate::transport::guard::Policy;
 use crate::transport::http::{self, Http};
 
 /// The name of the database in its folder.
-const DATABASE: &str = "hookwright.db";
+pub(super) const DATABASE: &str = "hookwright.db";
 /// How long requests to the API have to end in, after everything else has.
 const API_GRACE: Duration = Duration::from_secs(2);
 

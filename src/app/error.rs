@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tokio::task::JoinError;
 use tracing_subscriber::util::TryInitError;
@@ -44,6 +45,14 @@ pub enum Error {
     /// The folder of manifests cannot be used.
     #[error(transparent)]
     Standalone(#[from] standalone::Error),
+    /// The backup cannot be read.
+    #[error("failed to open the backup {}: {source}", file.display())]
+    Backup {
+        /// Its file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// There is no temporary folder for the database.
     #[error("failed to make a temporary folder for the database: {0}")]
     Temporary(io::Error),

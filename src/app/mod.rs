@@ -10,6 +10,7 @@
 //! A second signal ends the process at once: what was accepted is durable, and what was under way
 //! is sent again at the next start.
 
+mod backup;
 mod cluster;
 mod core;
 mod error;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tempfile::TempDir;
 
+pub use self::backup::{backup, restore};
 use self::core::{Core, Front};
 pub use self::error::Error;
 use crate::api::auth::{Gate, Reviews, TokenFile, Tokens};

@@ -28,6 +28,10 @@ pub enum Config {
     Operator(Operator),
     /// Run without a cluster, on a folder of Webhook, Secret and WebhookDelivery manifests
     Standalone(Standalone),
+    /// Copy the queue to a file, while it is in use or not
+    Backup(Backup),
+    /// Put a copy of the queue in its place, while nobody uses it
+    Restore(Restore),
     /// What users of the API do.
     #[command(flatten)]
     Use(cli::Command),
@@ -107,6 +111,31 @@ pub struct Standalone {
     /// Least severe level logged: error, warn, info, debug, trace, or pairs such as hookwright=debug
     #[arg(long, env = "HOOKWRIGHT_LOG_LEVEL", value_name = "LEVEL", default_value = "warn")]
     pub log_level: Targets,
+}
+
+/// Where the queue is copied from and to.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Folder of the database
+    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = "/var/lib/hookwright")]
+    pub data: PathBuf,
+    /// File that is made; - for the standard output
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Where the queue is put back, and what from.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// Folder of the database
+    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = "/var/lib/hookwright")]
+    pub data: PathBuf,
+    /// File that `hookwright backup` has made; - for the standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Put it in the place of a database that is there already
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// Settings of both ways of running.
@@ -287,6 +316,8 @@ impl Config {
             }
             Self::Operator(_)
             | Self::Standalone(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Use(_)
             | Self::Crds
             | Self::Openapi

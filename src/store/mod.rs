@@ -39,7 +39,7 @@ pub use handle::Handle;
 pub use kept::Kept;
 use redrive::Stretch;
 pub use redrive::{Asked, Selection};
-pub use sqlite::{Options, Service, open};
+pub use sqlite::{Options, Service, backup, backup_to, open, restore};
 pub use stats::Stats;
 
 /// An event to be made durable together with its deliveries.
@@ -283,6 +283,9 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// A backup would take the place of a database.
+    #[error("the database {0} is there already: name another folder with --data, or say --replace")]
+    Exists(String),
     /// Not a database, or damaged.
     #[error(
         "the database {path} is damaged ({detail}); restore it from a copy, or move it away to begin an empty one"

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "the test runner shows it for tests that fail")]
 
 mod access;
+mod backup;
 mod bad_input;
 mod batches;
 mod by_hand;

@@ -43,7 +43,7 @@ pub(super) fn open(path: &Path) -> Result<(Lock, Connection), Error> {
     Ok((lock, connection))
 }
 
-fn create_directory(path: &Path) -> io::Result<()> {
+pub(super) fn create_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() && !directory.exists() => {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -55,7 +55,7 @@ fn create_directory(path: &Path) -> io::Result<()> {
 
 /// The lock is on a file of its own: closing any descriptor of the database's file would drop the
 /// locks that SQLite holds on it.
-fn lock(path: &Path) -> Result<Lock, Error> {
+pub(super) fn lock(path: &Path) -> Result<Lock, Error> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
@@ -104,12 +104,12 @@ fn close_to_others(path: &Path) {
 }
 
 /// Makes the entries of a directory durable.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     File::open(directory)?.sync_all()
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     // Nobody else writes; a checkpoint waits for readers.

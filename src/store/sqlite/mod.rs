@@ -19,6 +19,7 @@ use super::{Error, Handle, Notices, Retention};
 use crate::clock::Clock;
 
 mod asked;
+mod backup;
 mod by_hand;
 mod commit;
 mod dead_letter;
@@ -40,6 +41,8 @@ mod schema;
 mod tests;
 mod unfinished;
 mod writer;
+
+pub use backup::{backup, backup_to, restore};
 
 /// How many notices may wait for the driver before the writer waits for it.
 const MAX_NOTICES: usize = 1024;

@@ -135,7 +135,7 @@ impl Readers {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(PathBuf::from(path), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -23,6 +23,18 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) 
     Ok(())
 }
 
+/// Sees that it is a database of ours that this version can use.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let found = version(connection).map_err(fault::at(path, "read the database's schema version"))?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let path = path.display().to_string();
+    match found {
+        ..=0 => Err(Error::Damaged { path, detail: "it is no database of Hookwright".to_owned() }),
+        found if found > known => Err(Error::Newer { path, found, known }),
+        _ => Ok(()),
+    }
+}
+
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }

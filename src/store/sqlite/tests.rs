@@ -14,6 +14,7 @@ use crate::store::{
     Command, Error, Group, Handle, Notices, Options, PublishError, Retention, Service, sqlite,
 };
 
+mod backup;
 mod plans;
 
 fn open(directory: &Path, retention: Retention, clock: Clock) -> (Handle, Notices, Service) {
