@@ -21,8 +21,8 @@ kubectl() {
     local verb= words=() object= namespace=() word
     for word in "$@"; do
         case $verb:$word in
-            :logs | :exec | :port-forward) verb=$word ;;
-            logs:-* | exec:-- | port-forward:-*) [[ $word != -- ]] || break ;;
+            :logs | :exec | :attach | :port-forward) verb=$word ;;
+            *:--) break ;;
         esac
     done
     if [[ -z $verb ]]; then
@@ -43,7 +43,7 @@ kubectl() {
     [[ $object == */* ]] || object=pod/$object
     "$KUBECTL" "${namespace[@]}" get "$object" >/dev/null
     if [[ $verb == exec ]]; then
-        "${words[@]//\/var\/lib\/hookwright/$DATA}"
+        HOOKWRIGHT_DATA=$DATA "${words[@]}"
     fi
 }
 "#;
