@@ -6,7 +6,7 @@
 //!            ▼
 //!          obey: spec.canceled, annotation retry-requested-at
 //!            ▼
-//!          show: projector::delivery_status ─► writer; delete after the TTL
+//!          show: projector::delivery_status ─► writer; delete after the TTL, unless it would come back
 //! ```
 //!
 //! An object that a user created is a request: it is sent once, and where it is deleted before its
@@ -14,6 +14,7 @@
 //! label `hookwright.dev/delivery` is a view: it shows a delivery and is never the reason to send
 //! one. Canceling and retrying work on both.
 
+mod gitops;
 mod locate;
 mod obey;
 mod reconcile;
@@ -150,9 +151,10 @@ fn changed(
     heard.flat_map(stream::iter)
 }
 
-/// What is not needed is not kept: the data of an event that was sent is in the log.
+/// What is not needed is not kept: the data of an event that was sent is in the log, and of those who wrote fields only the
+/// names are asked for.
 fn slim(object: &mut WebhookDelivery) {
-    object.metadata.managed_fields = None;
+    object.metadata.managed_fields.iter_mut().flatten().for_each(|entry| entry.fields_v1 = None);
     let sent = object.status.as_ref().is_some_and(|status| status.id.is_some());
     if let Some(event) = object.spec.event.as_mut().filter(|_| sent) {
         event.data = None;

@@ -103,7 +103,8 @@ pub struct WebhookDeliverySpec {
     #[serde(default)]
     pub canceled: bool,
 
-    /// Seconds after its end when this object is removed. Default: never.
+    /// Seconds after its end when this object is removed. Default: never. One that Argo CD, Flux, Helm or the like keeps
+    /// stays: they would make it anew, and it would be sent again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = MAX_TTL_SECONDS))]
     pub ttl_seconds_after_finished: Option<u32>,

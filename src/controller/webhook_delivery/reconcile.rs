@@ -8,9 +8,9 @@ use hookwright_engine::time::Time;
 use kube::Resource;
 use kube::runtime::controller::Action;
 
-use super::Context;
 use super::locate::Located;
 use super::obey::retry_requested;
+use super::{Context, gitops};
 use crate::crd::{WebhookDelivery, WebhookDeliveryStatus};
 use crate::projector::delivery_status::{self, Known};
 use crate::projector::writer::{self, Target, Written};
@@ -131,9 +131,10 @@ impl Context {
         Ok(self.writer.delivery_status(target, status).await?)
     }
 
-    /// Deletes an object whose time after its end is over.
+    /// Deletes an object whose time after its end is over, unless it would come back.
     async fn expire(&self, object: &WebhookDelivery, target: &Target, ended: Time) -> Result<Action, Error> {
-        let Some(ttl) = object.spec.ttl_seconds_after_finished else { return Ok(Action::await_change()) };
+        let ttl = object.spec.ttl_seconds_after_finished.filter(|_| !gitops::would_come_back(object));
+        let Some(ttl) = ttl else { return Ok(Action::await_change()) };
         let wait = self.clock.until(ended + Duration::from_secs(ttl.into()));
         if wait > Duration::ZERO {
             return Ok(Action::requeue(wait.min(MAX_WAIT)));
