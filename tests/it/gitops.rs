@@ -3,11 +3,34 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use crate::support::{self, Namespace};
+use crate::support::{self, Cluster, Namespace};
 
 mod argocd;
+mod deliveries;
+mod drift;
+mod examples;
+mod flux;
 mod states;
+
+/// A cluster that knows the kinds of Flux, and of those that make Secrets.
+async fn cluster() -> &'static Cluster {
+    static KNOWN: OnceCell<()> = OnceCell::const_new();
+    let cluster = support::cluster().await;
+    KNOWN
+        .get_or_init(async || {
+            let files =
+                format!("--filename={}", hookwright_testbed::project().join("bin/definitions/").display());
+            cluster.kubectl(&["apply", "--server-side", &files]).await.success();
+            cluster
+                .kubectl(&["wait", &files, "--for=condition=Established", "--timeout=60s"])
+                .await
+                .success();
+        })
+        .await;
+    cluster
+}
 
 /// A delivery to a webhook, with an event of this id, as somebody keeps it in Git.
 fn delivery(name: &str, webhook: &str, event_id: &str) -> Value {
@@ -19,11 +42,11 @@ fn delivery(name: &str, webhook: &str, event_id: &str) -> Value {
     })
 }
 
-/// Waits until an object looks as `probe` wants it.
+/// Waits until an object, which need not be there yet, looks as `probe` wants it.
 async fn shows(ns: &Namespace<'_>, object: &str, what: &str, probe: impl Fn(&Value) -> bool) -> Value {
     support::eventually(&format!("{object} to show {what}"), async || {
-        let found = ns.kubectl(&["get", object, "--output=json"]).await.success();
-        let found: Value = serde_json::from_str(&found).unwrap();
+        let found = ns.kubectl(&["get", object, "--ignore-not-found", "--output=json"]).await.success();
+        let found: Value = serde_json::from_str(&found).unwrap_or_default();
         if probe(&found) { Ok(found) } else { Err(found["status"].clone()) }
     })
     .await
