@@ -3,6 +3,10 @@
 //! While a secret is being rotated, the new one signs `X-PCF-Signature` and the old one
 //! `X-PCF-Signature-Previous`, so that a verifier which compares one value of fixed length works.
 
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
 use secrecy::SecretString;
 
 use crate::mac::{self, Code};
@@ -11,7 +15,7 @@ use crate::secret;
 use crate::window::Window;
 
 /// The form of a signature.
-const FORM: &str = "sha256=<64 hexadecimal digits>";
+const FORM: &str = "sha256=<64 hexadecimal digits, in lower case>";
 const PREFIX: &str = "sha256=";
 
 /// What a receiver takes from the headers of a request.
@@ -62,15 +66,25 @@ fn code(secret: &SecretString, timestamp: &str, body: &[u8]) -> Code {
 }
 
 fn parse(signature: &str) -> Result<Code, Rejection> {
-    let malformed = || Rejection::MalformedSignature { expected: FORM };
-    let digits = signature.strip_prefix(PREFIX).ok_or_else(malformed)?.as_bytes();
+    signature.strip_prefix(PREFIX).and_then(code_of).ok_or(Rejection::MalformedSignature { expected: FORM })
+}
+
+/// The code that so many digits stand for, in the one form that [`sign`] gives it.
+fn code_of(digits: &str) -> Option<Code> {
     let mut code = Code::default();
     if digits.len() != 2 * code.len() {
-        return Err(malformed());
+        return None;
     }
-    for (byte, pair) in code.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |index: usize| char::from(pair[index]).to_digit(16).ok_or_else(malformed);
-        *byte = u8::try_from(digit(0)? << 4 | digit(1)?).map_err(|_| malformed())?;
+    for (byte, pair) in code.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
-    Ok(code)
+    Some(code)
+}
+
+const fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
 }

@@ -1,6 +1,6 @@
 //! Why a request is refused.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use crate::secret::InvalidSecret;
 

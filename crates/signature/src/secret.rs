@@ -1,5 +1,8 @@
 //! The secret that sender and receiver share.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;

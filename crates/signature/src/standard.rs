@@ -1,6 +1,9 @@
 //! Standard Webhooks: `v1,` and the base64 HMAC-SHA256 of `{id}.{timestamp}.{body}`; several
 //! signatures, separated by spaces, while a secret is being rotated.
 
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;

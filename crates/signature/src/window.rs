@@ -1,6 +1,6 @@
 //! How far the sender's time may be from ours.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use crate::rejection::Rejection;
 
