@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo tools test lint cluster crds openapi charts recordings
+.PHONY: help demo tools test lint cluster crds openapi reference charts recordings
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ crds: ## write crds/, and the chart of them, from the Rust types
 openapi: ## write docs/openapi.json from the routes and the Rust types
 	@cargo run --quiet --locked --bin hookwright -- openapi > docs/openapi.json.new
 	@mv docs/openapi.json.new docs/openapi.json
+
+reference: ## write docs/reference from the Rust types and the command line
+	@cargo run --quiet --locked --bin hookwright -- reference docs/reference
 
 charts: crds ## write the READMEs of charts/, and the manifests that tests compare with what they render
 	@tests/tools/build helm helm-docs

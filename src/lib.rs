@@ -27,6 +27,7 @@ pub mod crd;
 pub mod delivery;
 pub mod metrics;
 pub mod projector;
+pub mod reference;
 pub mod reload;
 pub mod signing_key;
 pub mod standalone;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use hookwright::api::openapi;
 use hookwright::config::{Config, ConfigError};
-use hookwright::{app, cli, crd};
+use hookwright::{app, cli, crd, reference};
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Config::Restore(settings) => app::restore(&settings),
         Config::Crds => crd::yaml().map_err(app::Error::from).and_then(|yaml| print(&yaml)),
         Config::Openapi => openapi::text().map_err(app::Error::from).and_then(|text| print(&text)),
+        Config::Reference(settings) => reference::write(&settings.folder).map_err(app::Error::Reference),
         Config::Use(command) => return used(cli::run(command)),
         Config::Version => print(concat!("hookwright ", env!("CARGO_PKG_VERSION"), "\n")),
     };

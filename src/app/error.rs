@@ -62,6 +62,9 @@ pub enum Error {
     /// The description of the REST API cannot be written as JSON.
     #[error("failed to print the description of the REST API: {0}")]
     OpenApi(#[from] serde_json::Error),
+    /// The reference cannot be written.
+    #[error("failed to write the reference: {0}")]
+    Reference(io::Error),
     /// Nobody reads what is printed.
     #[error("failed to print: {0}")]
     Stdout(io::Error),

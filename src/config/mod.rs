@@ -39,6 +39,8 @@ pub enum Config {
     Crds,
     /// Print the description of the REST API as OpenAPI 3.1
     Openapi,
+    /// Write the reference of fields, settings and commands as Markdown
+    Reference(Reference),
     /// Print the version
     Version,
 }
@@ -111,6 +113,14 @@ pub struct Standalone {
     /// Least severe level logged: error, warn, info, debug, trace, or pairs such as hookwright=debug
     #[arg(long, env = "HOOKWRIGHT_LOG_LEVEL", value_name = "LEVEL", default_value = "warn")]
     pub log_level: Targets,
+}
+
+/// Where the reference goes.
+#[derive(Debug, Args)]
+pub struct Reference {
+    /// Folder to write it into
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// Where the queue is copied from and to.
@@ -318,6 +328,7 @@ impl Config {
             | Self::Standalone(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Reference(_)
             | Self::Use(_)
             | Self::Crds
             | Self::Openapi

@@ -36,6 +36,12 @@ use crate::crd::Webhook;
 use crate::signing_key;
 use crate::store::Summary;
 
+/// Where the REST API has what a webhook's spec has at a pointer such as `/retry/maxAttempts`: `retry_policy.max_attempts`.
+#[must_use]
+pub fn place_of(pointer: &str) -> String {
+    places::of_api(pointer).trim_start_matches('/').replace('/', ".")
+}
+
 /// Largest body, in bytes: twice of all that its fields may hold.
 const MAX_BYTES: usize = 128 * 1024;
 /// How long an answer waits until deliveries follow the change that it tells of.
