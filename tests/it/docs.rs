@@ -6,6 +6,7 @@ mod expected;
 mod page;
 mod session;
 mod stage;
+mod troubleshooting;
 
 use std::fs;
 use std::path::PathBuf;
