@@ -1,5 +1,7 @@
 //! `WebhookDelivery` objects in Git, which are applied again and again.
 
+use std::fs;
+
 use serde_json::json;
 
 use super::{delivery, says, shows};
@@ -10,10 +12,9 @@ const OUR_ADDRESSES: [&str; 2] = ["--egress-allow", "127.0.0.0/8"];
 /// Applies an object once by each of the ways that there are.
 async fn apply_in_every_way(ns: &Namespace<'_>, manifest: &str) {
     let cluster = support::cluster().await;
-    for way in ["--server-side=false", "--server-side=true", "--server-side=true"] {
-        let apply = ["--namespace", ns.name(), "apply", way, "--force-conflicts", "--filename", "-"];
-        let apply: Vec<_> =
-            apply.into_iter().filter(|it| way.ends_with("true") || *it != "--force-conflicts").collect();
+    let insisting: &[&str] = &["--server-side", "--force-conflicts"];
+    for way in [&[], insisting, insisting] {
+        let apply = [&["--namespace", ns.name(), "apply", "--filename", "-"], way].concat();
         cluster.kubectl_with_input(&apply, manifest).await.success();
     }
 }
@@ -47,6 +48,34 @@ async fn a_delivery_in_git_is_sent_once_whatever_its_object_and_the_operator_go_
     shows(&ns, "whd/marker", "the end", |it| says(it, "Succeeded=True/Delivered")).await;
     let events: Vec<_> = receiver.received().iter().map(Request::event_id).collect();
     assert_eq!(events, ["connected-1", "marker"]);
+}
+
+#[tokio::test]
+async fn an_object_that_was_sent_is_not_sent_again_by_an_operator_that_has_lost_its_log() {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace("lost-log").await;
+    let receiver = Receiver::start().await;
+    let mut operator = Operator::start(cluster, &ns, &OUR_ADDRESSES).await;
+    ns.apply(&webhook("orders", &receiver, json!({}))).await;
+    ns.apply(&webhook("suspended", &receiver, json!({ "suspend": true }))).await;
+    let sent = delivery("sent", "orders", "sent").to_string();
+    let waiting = delivery("waiting", "suspended", "waiting").to_string();
+    apply_in_every_way(&ns, &sent).await;
+    apply_in_every_way(&ns, &waiting).await;
+    shows(&ns, "whd/sent", "the end", |it| says(it, "Succeeded=True/Delivered")).await;
+    shows(&ns, "whd/waiting", "the delivery", |it| says(it, "Succeeded=Unknown/Pending")).await;
+
+    operator.kill().await;
+    fs::remove_dir_all(operator.database().parent().unwrap()).unwrap();
+    operator.restart().await;
+    apply_in_every_way(&ns, &sent).await;
+    // Perhaps it was sent: nobody knows any more, and at most once is what an object asks for.
+    shows(&ns, "whd/waiting", "the loss", |it| says(it, "Stalled=True/DeliveryLost")).await;
+    shows(&ns, "whd/sent", "its end as it was", |it| says(it, "Succeeded=True/Delivered")).await;
+    ns.apply(&delivery("marker", "orders", "marker").to_string()).await;
+    shows(&ns, "whd/marker", "the end", |it| says(it, "Succeeded=True/Delivered")).await;
+    let events: Vec<_> = receiver.received().iter().map(Request::event_id).collect();
+    assert_eq!(events, ["sent", "marker"]);
 }
 
 #[tokio::test]

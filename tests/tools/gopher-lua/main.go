@@ -20,10 +20,13 @@ import (
 const patience = time.Second
 
 // What Argo CD lets a check use, unless it is told otherwise.
-var libraries = map[string]lua.LGFunction{
-	lua.LoadLibName: lua.OpenPackage,
-	lua.BaseLibName: lua.OpenBase,
-	lua.TabLibName:  lua.OpenTable,
+var libraries = []struct {
+	name string
+	open lua.LGFunction
+}{
+	{lua.LoadLibName, lua.OpenPackage},
+	{lua.BaseLibName, lua.OpenBase},
+	{lua.TabLibName, lua.OpenTable},
 }
 
 func main() {
@@ -57,8 +60,9 @@ func main() {
 func judge(check string, object any) (json.RawMessage, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
-	for name, open := range libraries {
-		if err := state.CallByParam(lua.P{Fn: state.NewFunction(open), Protect: true}, lua.LString(name)); err != nil {
+	for _, library := range libraries {
+		open := lua.P{Fn: state.NewFunction(library.open), Protect: true}
+		if err := state.CallByParam(open, lua.LString(library.name)); err != nil {
 			return nil, err
 		}
 	}
