@@ -147,12 +147,13 @@ fn dialogue(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(turns)
 }
 
-/// Whether it is a command without anything to fill in.
+/// Whether it is a command, rather than the name of one, without anything to fill in.
 fn is_command(span: &str) -> bool {
     let to_fill_in = |word: &str| {
         word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase()) || word.contains(['…', '<', '{'])
     };
     PROGRAMS.iter().any(|program| span.starts_with(program))
+        && span.split(' ').count() > 2
         && !span.split([' ', '/', '=', '"', ',']).any(to_fill_in)
 }
 
