@@ -31,6 +31,7 @@ mod ordering;
 mod pace;
 mod publishing;
 mod readme;
+mod released;
 mod restarts;
 mod standalone;
 mod standalone_callers;
