@@ -16,7 +16,7 @@ demo: ## deliver two events to two receivers, without a cluster
 
 tools: ## build what the tests run: a Kubernetes control plane, Helm and the judges of charts, redis-server, schemathesis (once per machine)
 	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server schemathesis \
-		helm helm3 helm-docs kube-score kube-scheduler kwok promtool definitions \
+		helm helm3 helm-docs kube-score kube-scheduler kwok prometheus promtool definitions \
 		kstatus gopher-lua kustomize-controller
 
 test: tools ## run every test; the last line counts them

@@ -250,7 +250,7 @@ impl<T: Transport> Driver<T> {
         let Some(name) = &endpoint.dead_letter else { return };
         let (webhook, delivery) = (record.webhook, record.id);
         if let Some(target) = record.dead_letter {
-            tracing::info!(%webhook, %delivery, %target, "a delivery that failed is handed to another webhook");
+            tracing::info!(%webhook, %delivery, to = %target, "a delivery that failed is handed to another webhook");
         } else if record.state == State::Failed && kind == Kind::Event {
             tracing::warn!(%webhook, %delivery, name = &**name, "there is no such webhook to hand a delivery to");
             self.metrics.dead_letter_missed();

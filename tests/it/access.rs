@@ -227,6 +227,37 @@ async fn a_change_is_logged_with_who_made_it() {
 }
 
 #[tokio::test]
+async fn every_call_that_may_change_something_is_logged_with_its_caller_and_no_other() {
+    let cluster = support::cluster().await;
+    let ns = cluster.namespace("audited").await;
+    let operator = Operator::start(cluster, &ns, &["--log-level", "info,audit=debug"]).await;
+    let caller = format!("Bearer {}", cluster.token().await);
+    let query = format!("?namespace={}", ns.name());
+    let mut expected = Vec::new();
+    for route in routes() {
+        let answer = call(&operator, &route, &query, &[&caller]).await;
+        let Access::Namespaced(verb, _) = route.access else { continue };
+        if matches!(verb.as_str(), "create" | "patch" | "delete") {
+            expected.push(json!([route.method.as_str(), route.path, answer.status.as_u16()]));
+        }
+    }
+    assert_eq!(expected.len(), 9, "{expected:?}");
+    let lines = support::eventually("the lines of the audit", async || {
+        let log = operator.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
+        if lines.len() >= expected.len() { Ok(lines) } else { Err(lines) }
+    });
+    for (line, expected) in lines.await.iter().zip(&expected) {
+        assert_eq!(json!([line["method"], line["route"], line["status"]]), *expected, "{line}");
+        assert_eq!(line["user"], "system:serviceaccount:default:tests", "{line}");
+        assert_eq!(line["namespace"], ns.name(), "{line}");
+        let names = expected[1].as_str().unwrap().contains('{');
+        assert!(!names || line["object"].is_string(), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn an_operator_that_may_not_ask_lets_nobody_in_and_says_what_it_needs() {
     let cluster = support::cluster().await;
     let ns = cluster.namespace("closed").await;

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod installed;
+mod prometheus;
 mod rendered;
 
 use std::path::{Path, PathBuf};

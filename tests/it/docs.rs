@@ -3,6 +3,8 @@
 //! CONTRIBUTING.md says how a page is written. A page is found by itself: none can be left out. `PAGE=install` runs one.
 
 mod expected;
+mod links;
+mod observability;
 mod page;
 mod session;
 mod stage;

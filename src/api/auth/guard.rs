@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use axum::RequestPartsExt;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::audit::{Object, Record};
-use super::{Access, Caller, Gate, Wish};
+use super::{Access, Caller, Gate, Verb, Wish};
 use crate::api::error::{Kind, Problem};
 use crate::api::query::Namespace;
 use crate::metrics::{CallRefusal, Metrics};
@@ -69,13 +68,12 @@ impl Guard {
     /// Lets through what the caller may do, and remembers what was changed.
     async fn judged(&self, caller: Arc<Caller>, wish: Wish, request: Request, next: Next) -> Response {
         let (mut parts, body) = request.into_parts();
-        let record = match parts.method {
-            Method::GET | Method::HEAD => None,
-            _ => {
-                let named = parts.extract::<RawPathParams>().await.ok();
-                let object = named.as_ref().and_then(|named| named.iter().next()).map(|(_, value)| value);
-                Some(Record::new(parts.method.clone(), self.path, Arc::clone(&caller), wish.clone(), object))
-            }
+        let record = if self.changes() {
+            let named = parts.extract::<RawPathParams>().await.ok();
+            let object = named.as_ref().and_then(|named| named.iter().next()).map(|(_, value)| value);
+            Some(Record::new(parts.method.clone(), self.path, Arc::clone(&caller), wish.clone(), object))
+        } else {
+            None
         };
         let response = match self.gate.allow(&caller, &wish).await {
             Ok(()) => {
@@ -90,6 +88,17 @@ impl Guard {
             record.answered(response.status(), response.extensions().get::<Object>());
         }
         response
+    }
+
+    /// Whether its calls change something: the right says it, as some that only ask have a body, too.
+    const fn changes(&self) -> bool {
+        match self.access {
+            Access::Namespaced(Verb::Create | Verb::Patch | Verb::Delete, _) => true,
+            Access::Namespaced(Verb::List | Verb::Get, _)
+            | Access::Path
+            | Access::Known
+            | Access::Anybody => false,
+        }
     }
 
     fn refuse(&self, problem: Problem) -> Response {

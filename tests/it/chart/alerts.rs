@@ -26,7 +26,7 @@ fn known() -> BTreeSet<String> {
 }
 
 /// The queries of the dashboard.
-fn queries() -> Vec<String> {
+pub(super) fn queries() -> Vec<String> {
     let dashboard: Value = serde_json::from_str(&read("charts/hookwright/files/dashboard.json")).unwrap();
     let targets =
         dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
