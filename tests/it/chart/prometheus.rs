@@ -117,7 +117,7 @@ async fn prometheus_sees_what_the_dashboard_and_the_alerts_ask_for() {
     .await;
 }
 
-/// A page of OpenMetrics in the format before it, the only one that promtool reads: counters are described under their whole name.
+/// A page of `OpenMetrics` in the format before it, the only one that promtool reads: counters are described under their whole name.
 fn classic(page: &str) -> String {
     let counter = |name: &str| page.contains(&format!("# TYPE {name} counter\n"));
     let line = |line: &str| {
