@@ -103,8 +103,8 @@ pub struct WebhookDeliverySpec {
     #[serde(default)]
     pub canceled: bool,
 
-    /// Seconds after its end when this object is removed. Default: never. One that Argo CD, Flux, Helm or the like keeps
-    /// stays: they would make it anew, and it would be sent again.
+    /// Seconds after its end when this object is removed, unless Argo CD, Flux, Helm or the like keeps it: they would make
+    /// it anew, and it would be sent again. Default: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = MAX_TTL_SECONDS))]
     pub ttl_seconds_after_finished: Option<u32>,
@@ -132,7 +132,8 @@ pub struct DeliveryRef {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct EventSpec {
-    /// Its id. Default: generated.
+    /// Its id: the same event is sent to a webhook once, as long as the log keeps the delivery. Default: generated, and the
+    /// same again where Argo CD, Flux, Helm or the like makes the object anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = EventId::MAX_LEN))]
     #[x_kube(validation = rule::event_id())]

@@ -1,6 +1,8 @@
-//! Whether somebody keeps an object as it is written down elsewhere, and would make it anew. Pure.
+//! Objects that somebody keeps as they are written down elsewhere, and would make anew. Pure.
 
+use hookwright_engine::id::EventId;
 use kube::ResourceExt;
+use uuid::Uuid;
 
 use crate::crd::WebhookDelivery;
 
@@ -26,15 +28,32 @@ pub(super) fn would_come_back(object: &WebhookDelivery) -> bool {
         || managers.any(|manager| MANAGERS.contains(&manager))
 }
 
+/// The id of the event of such an object, where it gives none: the same for each object that asks for the same, so that
+/// the log knows the event again.
+pub(super) fn event_id(object: &WebhookDelivery) -> Option<EventId> {
+    if !would_come_back(object) {
+        return None;
+    }
+    let asked = (object.name_any(), &object.spec.webhook_ref, &object.spec.event);
+    let asked = serde_json::to_vec(&asked).ok()?;
+    format!("evt_{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, &asked).simple()).parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
 
+    fn object(metadata: &Value, data: &Value) -> WebhookDelivery {
+        let event = json!({ "type": "test.ping", "data": data });
+        let object =
+            json!({ "metadata": metadata, "spec": { "webhookRef": { "name": "orders" }, "event": event } });
+        serde_json::from_value(object).unwrap()
+    }
+
     fn comes_back(metadata: &Value) -> bool {
-        let object = json!({ "metadata": metadata, "spec": { "webhookRef": { "name": "orders" } } });
-        would_come_back(&serde_json::from_value(object).unwrap())
+        would_come_back(&object(metadata, &json!({})))
     }
 
     #[test]
@@ -55,5 +74,14 @@ mod tests {
         ] {
             assert!(!comes_back(&metadata), "{metadata}");
         }
+    }
+    #[test]
+    fn an_event_has_the_same_id_whenever_its_object_is_made_anew_and_another_one_where_it_differs() {
+        let of_flux = |name: &str, uid: &str| json!({ "name": name, "uid": uid, "labels": { "kustomize.toolkit.fluxcd.io/name": "webhooks" } });
+        let id = |name, uid, data| event_id(&object(&of_flux(name, uid), &json!({ "n": data }))).unwrap();
+        assert_eq!(id("a", "1", 1), id("a", "2", 1));
+        assert_ne!(id("a", "1", 1), id("b", "1", 1));
+        assert_ne!(id("a", "1", 1), id("a", "1", 2));
+        assert_eq!(event_id(&object(&json!({ "name": "a" }), &json!({}))), None);
     }
 }

@@ -9,8 +9,8 @@ use hookwright_engine::time::Time;
 use kube::Api;
 use uuid::Uuid;
 
-use super::Context;
 use super::reconcile::Error;
+use super::{Context, gitops};
 use crate::crd::condition::Reason;
 use crate::crd::webhook_delivery::EventSpec;
 use crate::crd::{WebhookDelivery, WebhookDeliveryStatus};
@@ -95,9 +95,10 @@ impl Context {
         webhook: &Endpoint,
         origin: Uuid,
     ) -> Result<DeliveryId, (Reason, String)> {
-        let draft = event
+        let mut draft = event
             .draft(self.max_event_bytes)
             .map_err(|unsendable| (Reason::InvalidEvent, unsendable.to_string()))?;
+        draft.id = draft.id.or_else(|| gitops::event_id(object));
         object
             .spec
             .subscribed(webhook, &draft.event_type)

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::examples::make_secret;
 use super::{delivery, read, says, shows};
-use crate::support::{Cluster, Namespace, Operator, Receiver, Request, webhook};
+use crate::support::{Cluster, Namespace, Operator, Receiver, webhook};
 
 /// kustomize-controller for one namespace, and a repository there that it takes manifests from.
 struct Flux<'a> {
@@ -197,7 +197,10 @@ async fn a_delivery_that_flux_applies_again_and_again_is_sent_once() {
     let mut flux = Flux::start(cluster, &ns).await;
     let mut once = delivery("connected", "orders", "connected-1");
     once["spec"]["ttlSecondsAfterFinished"] = json!(0);
-    flux.push(repository(&[webhook("orders", &receiver, json!({})), once.to_string()]).path(), ".").await;
+    let mut nameless = delivery("nameless", "orders", "");
+    nameless["spec"]["event"].as_object_mut().unwrap().remove("id");
+    let manifests = [webhook("orders", &receiver, json!({})), once.to_string(), nameless.to_string()];
+    flux.push(repository(&manifests).path(), ".").await;
     flux.kustomize("all", "./").await;
 
     let ready = |it: &Value| says(it, "Ready=True/ReconciliationSucceeded");
@@ -207,10 +210,11 @@ async fn a_delivery_that_flux_applies_again_and_again_is_sent_once() {
     flux.reconcile("all", 2).await;
     operator.restart().await;
     flux.reconcile("all", 3).await;
-    // As somebody does who wants a look at what Flux makes of it.
-    ns.kubectl(&["delete", "whd/connected"]).await.success();
+    // As somebody does who wants to see what Flux makes of it.
+    ns.kubectl(&["delete", "whd/connected", "whd/nameless"]).await.success();
     flux.reconcile("all", 4).await;
-    shows(&ns, "whd/connected", "the end", |it| says(it, "Succeeded=True/Delivered")).await;
-    let events: Vec<_> = receiver.received().iter().map(Request::event_id).collect();
-    assert_eq!(events, ["connected-1"]);
+    for made_anew in ["whd/connected", "whd/nameless"] {
+        shows(&ns, made_anew, "the end", |it| says(it, "Succeeded=True/Delivered")).await;
+    }
+    assert_eq!(receiver.received().len(), 2, "{:?}", receiver.received());
 }
