@@ -87,7 +87,8 @@ impl State {
     /// Waits until the object is in this state, and asks kstatus about it.
     async fn check(&self, ns: &Namespace<'_>, receivers: &Receivers) {
         let Self { object, kstatus, health: _, claim } = self;
-        let there = |it: &Value| claim.is_empty() || says(it, claim);
+        let counted = |it: &Value| it["kind"] != "Webhook" || it["status"]["counts"].is_object();
+        let there = |it: &Value| claim.is_empty() || says(it, claim) && counted(it);
         let live = if env::var_os(RECORD).is_some() {
             let live = shows(ns, object, claim, there).await;
             let path = self.path();
@@ -167,12 +168,13 @@ fn normalised(key: &str, text: &str, known: &[(String, String)]) -> String {
     known.iter().fold(text, |text, (is, name)| text.replace(is, name))
 }
 
-/// Brings all objects on their way to the states of an operator that runs.
+/// Brings all objects on their way to the states of an operator that runs. Those whose state is that of a webhook get at
+/// most one delivery, so that their counts do not change once they are there.
 async fn apply_what_is_seen(ns: &Namespace<'_>, receivers: &Receivers) {
     let Receivers { well, ill, gone } = receivers;
     let once = json!({ "enabled": false });
     for manifest in [
-        webhook("ready", well, json!({ "events": ["test.*"] })),
+        webhook("ready", well, json!({})),
         webhook("changed", well, json!({})),
         webhook(
             "invalid",
@@ -182,13 +184,15 @@ async fn apply_what_is_seen(ns: &Namespace<'_>, receivers: &Receivers) {
         webhook("missing-secret", well, json!({ "signing": { "secretRef": { "name": "elsewhere" } } })),
         webhook("suspended", well, json!({ "suspend": true })),
         webhook("failing", ill, json!({ "retry": { "intervalsSeconds": [86400] } })),
+        webhook("receiving", well, json!({ "events": ["test.*"] })),
+        webhook("waiting", well, json!({ "suspend": true })),
         webhook("failing-once", ill, json!({ "retry": once })),
         webhook("gone", gone, json!({})),
         webhook("no-dead-letter", well, json!({ "deadLetter": { "webhookRef": { "name": "elsewhere" } } })),
         webhook(
             "dead-letters",
             ill,
-            json!({ "retry": once, "deadLetter": { "webhookRef": { "name": "suspended" } } }),
+            json!({ "retry": once, "deadLetter": { "webhookRef": { "name": "waiting" } } }),
         ),
         webhook("deleted", well, json!({ "suspend": true })),
     ] {
@@ -196,17 +200,17 @@ async fn apply_what_is_seen(ns: &Namespace<'_>, receivers: &Receivers) {
     }
     let mut canceled_unsent = delivery("canceled-unsent", "elsewhere", "evt_5");
     canceled_unsent["spec"]["canceled"] = json!(true);
-    let mut refused = delivery("refused", "ready", "evt_6");
+    let mut refused = delivery("refused", "receiving", "evt_6");
     refused["spec"]["event"]["type"] = json!("custom.sale");
     for delivery in [
         delivery("waiting", "elsewhere", "evt_1"),
-        delivery("pending", "suspended", "evt_2"),
-        delivery("canceled", "suspended", "evt_3"),
+        delivery("pending", "waiting", "evt_2"),
+        delivery("canceled", "waiting", "evt_3"),
         delivery("canceled-with-webhook", "deleted", "evt_4"),
         canceled_unsent,
         refused,
         delivery("retrying", "failing", "evt_7"),
-        delivery("delivered", "ready", "evt_8"),
+        delivery("delivered", "receiving", "evt_8"),
         delivery("failed", "failing-once", "evt_9"),
         delivery("gone", "gone", "evt_10"),
         delivery("dead-lettered", "dead-letters", "evt_11"),
@@ -223,7 +227,7 @@ async fn go_on(ns: &Namespace<'_>) {
     let canceled = json!({ "spec": { "canceled": true } }).to_string();
     ns.kubectl(&["patch", "whd/canceled", "--type=merge", "--patch", &canceled]).await.success();
     ns.kubectl(&["delete", "whk/deleted"]).await.success();
-    let mut conflicting = delivery("conflicting", "ready", "evt_8");
+    let mut conflicting = delivery("conflicting", "receiving", "evt_8");
     conflicting["spec"]["event"]["data"] = json!({ "another": "event" });
     ns.apply(&conflicting.to_string()).await;
 }
@@ -244,7 +248,7 @@ async fn kstatus_says_of_every_live_object_what_its_state_means_to_a_rollout() {
     assert!(operator.sigterm().await.success());
     ns.apply(&webhook("unseen", &receivers.well, json!({}))).await;
     ns.apply(&webhook("changed", &receivers.well, json!({ "suspend": true }))).await;
-    ns.apply(&delivery("unseen", "ready", "evt_12").to_string()).await;
+    ns.apply(&delivery("unseen", "receiving", "evt_12").to_string()).await;
     for state in &UNSEEN {
         state.check(&ns, &receivers).await;
     }
