@@ -14,10 +14,11 @@ demo: ## deliver two events to two receivers, without a cluster
 	@cargo build --quiet --locked --bin hookwright --example demo
 	@target/debug/examples/demo
 
-tools: ## build what the tests run: a Kubernetes control plane, Helm and the judges of charts, redis-server, schemathesis (once per machine)
+tools: ## build what the tests run: a Kubernetes control plane, Helm and the judges of charts, redis-server, schemathesis, what example receivers stand on (once per machine)
 	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server schemathesis \
 		helm helm3 helm-docs kube-score kube-scheduler kwok prometheus promtool definitions \
-		kstatus gopher-lua kustomize-controller
+		kstatus gopher-lua kustomize-controller \
+		flask express standard-webhooks.py standard-webhooks.mjs
 
 test: tools ## run every test; the last line counts them
 	@cargo test --workspace --all-features --locked | awk ' \

@@ -8,25 +8,23 @@
 mod hookwright;
 mod table;
 
-#[allow(clippy::duplicate_mod)] // The very receiver of the example.
-#[path = "../receivers/rust/receiver.rs"]
-mod receiver;
-
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hookwright_signature::SecretString;
+use hookwright_receiver::{Event, Receiver, Router, SecretString, Verifier};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use hookwright::Hookwright;
-use receiver::{Event, Receiver};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+/// What was received, by whom.
+type Received = (&'static str, Arc<Event>);
 
 /// What `examples/quickstart/secret.yaml` says.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -34,7 +32,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The receivers: the name of their webhook, the port in its manifest, and how many attempts of
-/// each event they answer with 503 before they take it.
+/// each event they answer with 500 before they take it.
 const RECEIVERS: [(&str, u16, u32); 2] = [("warehouse", 9101, 0), ("billing", 9102, 2)];
 const EVENTS: [&str; 2] = ["resource-created.json", "resource-updated.json"];
 
@@ -86,7 +84,7 @@ async fn demo() -> Result<()> {
 }
 
 /// Starts the receivers on free ports, and copies the manifests with these ports filled in.
-async fn prepare(quickstart: &Path) -> Result<(tempfile::TempDir, mpsc::Receiver<(&'static str, Event)>)> {
+async fn prepare(quickstart: &Path) -> Result<(tempfile::TempDir, mpsc::Receiver<Received>)> {
     let (sender, received) = mpsc::channel(100);
     let mut manifests: Vec<(PathBuf, String)> = Vec::new();
     for entry in std::fs::read_dir(quickstart)? {
@@ -110,44 +108,47 @@ async fn prepare(quickstart: &Path) -> Result<(tempfile::TempDir, mpsc::Receiver
 }
 
 /// Starts a receiver, and tells of what it takes. Answers its port.
-async fn receive(
-    name: &'static str,
-    fail_first: u32,
-    taken: mpsc::Sender<(&'static str, Event)>,
-) -> Result<u16> {
-    let (queue, mut events) = mpsc::channel(100);
-    let router = Receiver::new(SecretString::from(SECRET), fail_first, queue).router();
+async fn receive(name: &'static str, fail_first: u32, taken: mpsc::Sender<Received>) -> Result<u16> {
+    let router = Router::new().on("*", move |event: Arc<Event>| {
+        let taken = taken.clone();
+        async move {
+            if event.webhook.as_ref().is_none_or(|webhook| webhook.attempt <= fail_first) {
+                return Err("failing as told".into());
+            }
+            Result::Ok(taken.send((name, event)).await?)
+        }
+    });
+    // The answer tells what became of the event, so that it is Hookwright that tries again.
+    let (route, _work) =
+        Receiver::new(router)?.answer_last().serve(Verifier::new([SecretString::from(SECRET)]));
+    let app = axum::Router::new().route("/webhooks/pcf", route);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let answers =
-        if fail_first == 0 { "200".to_owned() } else { format!("503 {fail_first} times, then 200") };
+        if fail_first == 0 { "200".to_owned() } else { format!("500 {fail_first} times, then 200") };
     println!("  {name:<10}  http://{address}  answers {answers}");
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    tokio::spawn(async move {
-        while let Some(event) = events.recv().await {
-            if taken.send((name, event)).await.is_err() {
-                return;
-            }
-        }
-    });
+    tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(address.port())
 }
 
 /// Waits until the receivers have taken so many events; answers the names of the webhooks by id.
 async fn arrivals(
-    received: &mut mpsc::Receiver<(&'static str, Event)>,
+    received: &mut mpsc::Receiver<Received>,
     expected: usize,
 ) -> Result<HashMap<String, &'static str>> {
     let mut names = HashMap::new();
     let all = async {
         for _ in 0..expected {
             let (name, event) = received.recv().await.ok_or("the receivers are gone")?;
-            if !event.kind.starts_with("resource.") {
-                return Err(format!("{name} got an event it did not subscribe to: {}", event.kind).into());
+            if !event.event_type.starts_with("resource.") {
+                return Err(
+                    format!("{name} got an event it did not subscribe to: {}", event.event_type).into()
+                );
             }
-            names.insert(event.webhook.id, name);
+            let webhook = event.webhook.as_ref().ok_or("an event came that no webhook brought")?;
+            names.insert(webhook.id.clone(), name);
         }
-        Ok::<_, Box<dyn Error>>(())
+        Result::Ok(())
     };
     timeout(PATIENCE, all).await.map_err(|_| "not every event arrived in time")??;
     Ok(names)

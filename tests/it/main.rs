@@ -36,6 +36,7 @@ mod restarts;
 mod standalone;
 mod standalone_callers;
 mod standalone_webhooks;
+mod standard_webhooks;
 mod support;
 mod tidy;
 mod webhook_controller;

@@ -1,6 +1,5 @@
 mod answers;
 mod connections;
-mod examples;
 mod failures;
 mod identities;
 mod oauth2;
