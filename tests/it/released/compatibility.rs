@@ -95,7 +95,8 @@ fn nested_breaks(old: Option<&Value>, new: Option<&Value>, path: &str, found: &m
 
 /// A rule counts by its text: another text may refuse what was taken.
 fn rule_breaks(old: Option<&Value>, new: Option<&Value>, path: &str, found: &mut Vec<String>) {
-    let rules = |it: Option<&Value>| list(it.unwrap_or(&Value::Null)).iter().map(|it| it["rule"].clone()).collect();
+    let rules =
+        |it: Option<&Value>| list(it.unwrap_or(&Value::Null)).iter().map(|it| it["rule"].clone()).collect();
     let (old, new): (Value, Value) = (rules(old), rules(new));
     absent(Some(&new), Some(&old), |rule| format!("{path}: has a new rule, {rule}"), found);
 }

@@ -94,7 +94,11 @@ fn what_refuses_or_changes_what_was_taken_breaks() {
         (json!({ "enum": ["b", "c"] }), json!({ "enum": ["b"] }), r#"v1.a: enum: "c" is gone"#),
         (json!({}), json!({ "enum": ["b"] }), "v1.a: enum: is new"),
         (json!({}), json!({ "required": ["x"] }), r#"v1.a: "x" is newly required"#),
-        (json!({ "type": "string" }), json!({ "type": "integer" }), r#"v1.a: type: is "integer", and was "string""#),
+        (
+            json!({ "type": "string" }),
+            json!({ "type": "integer" }),
+            r#"v1.a: type: is "integer", and was "string""#,
+        ),
         (json!({ "type": "string" }), json!({}), r#"v1.a: type: is null, and was "string""#),
         (json!({ "format": "int32" }), json!({ "format": "int64" }), "v1.a: format: "),
         (json!({ "maxLength": 4 }), json!({ "maxLength": 3 }), "v1.a: maxLength: is 3, and was 4"),
@@ -128,7 +132,11 @@ fn what_refuses_or_changes_what_was_taken_breaks() {
             json!({ "x-kubernetes-validations": [{ "rule": "x" }, { "rule": "y" }] }),
             r#"v1.a: has a new rule, "y""#,
         ),
-        (json!({ "items": { "maxLength": 2 } }), json!({ "items": { "maxLength": 1 } }), "v1.a[]: maxLength: "),
+        (
+            json!({ "items": { "maxLength": 2 } }),
+            json!({ "items": { "maxLength": 1 } }),
+            "v1.a[]: maxLength: ",
+        ),
         (json!({ "items": {} }), json!({}), "v1.a[]: is null"),
         (
             json!({ "additionalProperties": { "type": "string" } }),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{ClientCredentials, Header, ReceiverUrl, Tls};
+use super::fingerprint::Digest;
+use super::{ClientCredentials, Fingerprint, Header, ReceiverUrl, Tls};
 use crate::time::Time;
 
 /// The HTTP endpoint behind a webhook, and all that a request to it needs.
@@ -43,6 +44,36 @@ impl Receiver {
             timeouts: Timeouts::default(),
             keep_alive: KeepAlive::default(),
         }
+    }
+
+    /// Equal where requests are the same to whoever answers them: what one did says what the other will do. How long they
+    /// may take, which connections are kept and a key that only signs beside the present one are not part of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let Self { url, content_type, headers, oauth2, signing, tls, timeouts: _, keep_alive: _ } = self;
+        let Signing { schemes, current, previous: _ } = signing;
+        let mut digest = Digest::default();
+        digest.add(url.as_url().as_str().as_bytes());
+        digest.add(match content_type {
+            ContentType::Json => b"json",
+            ContentType::Form => b"form",
+        });
+        digest.add(&headers.len().to_be_bytes());
+        for Header { name, value } in headers {
+            digest.add(name.as_str().as_bytes());
+            digest.add(value.expose_secret().as_bytes());
+        }
+        digest.add(&[u8::from(schemes.pcf()), u8::from(schemes.standard())]);
+        digest.add(current.expose_secret().as_bytes());
+        if let Some(credentials) = oauth2 {
+            digest.add(b"oauth2");
+            digest.add_fingerprint(&credentials.fingerprint());
+        }
+        if let Some(tls) = tls {
+            digest.add(b"tls");
+            digest.add_fingerprint(tls.fingerprint());
+        }
+        digest.end()
     }
 }
 

@@ -66,10 +66,13 @@ impl Queue {
         }
     }
 
-    /// The webhook has changed, and with it perhaps the receiver.
+    /// The webhook has changed, and with it perhaps the receiver. What its receiver did counts no more then; where somebody has
+    /// only looked at it again, it does.
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
-        self.allowed = endpoint.max_in_flight;
-        self.breaker = endpoint.breaker.map(Breaker::new);
+        if !self.endpoint.is_as_before(&endpoint) {
+            self.allowed = endpoint.max_in_flight;
+            self.breaker = endpoint.breaker.map(Breaker::new);
+        }
         // What was used of a limit stays used, unless the limit is another.
         if self.bucket.map(|bucket| bucket.limit()) != endpoint.rate_limit {
             self.bucket = endpoint.rate_limit.map(Bucket::full);

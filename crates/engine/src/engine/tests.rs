@@ -113,17 +113,28 @@ fn a_failing_receiver_gets_less_at_a_time_and_more_again_when_it_is_well() {
 
 #[test]
 fn the_circuit_of_a_failing_receiver_opens_and_closes_with_the_webhook_that_changes() {
-    let mut bench = Bench(Engine::new(Limits::default()));
     let policy = Some(breaker::Policy::new(70, 3, 300, 30).unwrap());
-    let broken = Arc::new(Endpoint { breaker: policy, ..(*endpoint(1, 4)).clone() });
-    bench.step(Input::Upsert(Arc::clone(&broken)));
+    let broken = Endpoint { breaker: policy, ..(*endpoint(1, 4)).clone() };
+    let changed = Endpoint { generation: 2, ..broken.clone() };
+    let another_key = Receiver::new(ReceiverUrl::parse("https://receiver.example/").unwrap(), "other".into());
+    let rotated = Endpoint { target: Target::Receiver(Arc::new(another_key)), ..broken.clone() };
+    for (then, sent) in [(broken.clone(), vec![]), (changed, vec![5, 6, 7, 8]), (rotated, vec![5, 6, 7, 8])] {
+        let mut bench = with_open_circuit(broken.clone());
+        assert_eq!(bench.step(Input::Upsert(Arc::new(then))), sent);
+    }
+}
+
+/// A receiver that has failed too often, with more that waits for it.
+fn with_open_circuit(broken: Endpoint) -> Bench {
+    let mut bench = Bench(Engine::new(Limits::default()));
+    bench.step(Input::Upsert(Arc::new(broken)));
     bench.step(Input::Loaded { webhook: webhook(1), page: Page::default() });
     bench.step(Input::Accepted((1..=20).map(|id| pending(id, 1)).collect()));
     for id in 1..=4 {
         assert!(bench.answered(id, 500).is_empty());
     }
     assert_eq!(bench.0.next_wake(), Some(NOW + Duration::from_secs(30)));
-    assert_eq!(bench.step(Input::Upsert(broken)), [5, 6, 7, 8]);
+    bench
 }
 
 #[test]
