@@ -41,3 +41,10 @@ fn the_config_map_of_argo_cd_has_the_checks_of_the_files() {
         assert_eq!(data[&key], read(&check(kind)), "{key}");
     }
 }
+
+#[test]
+fn the_application_syncs_a_folder_that_exists() {
+    let application: Value = serde_yaml::from_str(&read(&format!("{FOLDER}/application.yaml"))).unwrap();
+    let path = application["spec"]["source"]["path"].as_str().unwrap();
+    assert!(read(&format!("{path}/kustomization.yaml")).contains("kind: Kustomization"), "{path}");
+}
