@@ -21,6 +21,7 @@ use hookwright::crd::secret::Secrets;
 use hookwright::delivery::{self, Driver};
 use hookwright::metrics::Metrics;
 use hookwright::store::{self, Retention};
+use hookwright::telemetry::traces::Traces;
 use hookwright::transport::guard::Policy;
 use hookwright::transport::http::{self, Http};
 use hookwright_engine::endpoint::Endpoint;
@@ -156,7 +157,7 @@ async fn durable_deliveries(address: SocketAddr, webhooks: u128) -> impl Sized {
     let transport = Arc::new(Http::new(http::Options { policy }).unwrap());
     let metrics = Arc::new(Metrics::new());
     let options = delivery::Options::default();
-    let (handle, driver) = Driver::new(options, store, notices, transport, clock, metrics);
+    let (handle, driver) = Driver::new(options, store, notices, transport, clock, metrics, Traces::default());
     let driver = tokio::spawn(driver.run(CancellationToken::new()));
     let endpoints = (1..=webhooks).map(|number| endpoint(number, address));
     let known: HashSet<_> =

@@ -6,6 +6,7 @@ use axum::{Extension, Json};
 use futures::future;
 use hookwright_engine::event::Draft;
 use hookwright_engine::id::EventId;
+use hookwright_engine::trace::Trace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 use super::auth::Object;
 use super::error::{Kind, Problem};
 use super::query::{Call, Namespace};
-use super::{Api, body};
+use super::{Api, body, trace};
 use crate::store::Receipt;
 
 /// Most events of a batch.
@@ -46,8 +47,9 @@ pub(super) async fn publish(
     Call { namespace, .. }: Call,
     request: Request,
 ) -> Result<(StatusCode, Extension<Object>, Json<Accepted>), Problem> {
+    let trace = trace::of(request.headers());
     let accepted = match body::read(request, api.max_event_bytes).await {
-        Ok(event) => accept(&api, &namespace, &event).await,
+        Ok(event) => accept(&api, &namespace, &event, trace).await,
         Err(problem) => Err(problem),
     };
     count(&api, &accepted);
@@ -90,6 +92,7 @@ pub(super) async fn publish_batch(
     Call { namespace, .. }: Call,
     request: Request,
 ) -> Result<(StatusCode, Json<Results>), Problem> {
+    let trace = trace::of(request.headers());
     let body = body::read(request, MAX_BATCH_BYTES).await?;
     let Batch { events } = body::object(&body)?;
     if !(1..=MAX_BATCH).contains(&events.len()) {
@@ -97,7 +100,7 @@ pub(super) async fn publish_batch(
         return Err(Problem::field("/events", detail));
     }
     // All at once: they become durable together, with few writes to the disk.
-    let accepting = events.iter().map(|event| accept(&api, &namespace, event.get().as_bytes()));
+    let accepting = events.iter().map(|event| accept(&api, &namespace, event.get().as_bytes(), trace));
     let accepted = future::join_all(accepting).await;
     let mut results = Vec::with_capacity(accepted.len());
     let mut unjudged = 0;
@@ -119,12 +122,17 @@ pub(super) async fn publish_batch(
 }
 
 /// Checks one event and makes it durable.
-async fn accept(api: &Api, namespace: &Namespace, event: &[u8]) -> Result<Accepted, Problem> {
+async fn accept(
+    api: &Api,
+    namespace: &Namespace,
+    event: &[u8],
+    trace: Option<Trace>,
+) -> Result<Accepted, Problem> {
     if event.len() > api.max_event_bytes {
         let detail = format!("an event may have at most {} bytes, not {}", api.max_event_bytes, event.len());
         return Err(Problem::new(Kind::TooLarge, detail));
     }
-    let draft = Draft::parse(event)?;
+    let draft = Draft::parse(event)?.within(trace);
     api.ready()?;
     Ok(api.delivery.publish(namespace.as_str(), draft).await?.into())
 }

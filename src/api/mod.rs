@@ -20,6 +20,7 @@ mod route;
 pub mod server;
 mod time;
 pub mod tls;
+mod trace;
 pub mod webhooks;
 
 use std::sync::Arc;

@@ -24,6 +24,7 @@ use crate::delivery::{self, Driver};
 use crate::metrics::Metrics;
 use crate::standalone::screen;
 use crate::store::{self, Retention};
+use crate::telemetry::traces;
 use crate::transport::guard::Policy;
 use crate::transport::http::{self, Http};
 
@@ -40,6 +41,7 @@ pub(super) struct Core {
     pub(super) metrics: Arc<Metrics>,
     pub(super) max_event_bytes: usize,
     log: store::Service,
+    export: traces::Export,
     /// Those that make or tell of work; ended first.
     workers: JoinSet<Result<(), Error>>,
     stopping: CancellationToken,
@@ -72,6 +74,7 @@ impl Core {
         let (listener, address) = listen(address, &gate, security.is_some()).await?;
         let clock = Clock::system();
         let metrics = Arc::new(Metrics::new());
+        let (traces, export) = traces::start(settings.otlp_endpoint.as_ref())?;
         let retention = Retention { age: limits.retention_age(), max_bytes: limits.retention_bytes };
         let path = data.join(DATABASE);
         let (store, notices, log) = store::open(store::Options { path, retention, clock: clock.clone() })?;
@@ -85,8 +88,15 @@ impl Core {
             grace: limits.shutdown_grace(),
             ..delivery::Options::default()
         };
-        let (delivery, driver) =
-            Driver::new(options, store.clone(), notices, transport, clock.clone(), Arc::clone(&metrics));
+        let (delivery, driver) = Driver::new(
+            options,
+            store.clone(),
+            notices,
+            transport,
+            clock.clone(),
+            Arc::clone(&metrics),
+            traces,
+        );
         let max_event_bytes = limits.max_event_bytes as usize;
         let mut core = Self {
             delivery: delivery.clone(),
@@ -95,6 +105,7 @@ impl Core {
             metrics: Arc::clone(&metrics),
             max_event_bytes,
             log,
+            export,
             workers: JoinSet::new(),
             stopping: CancellationToken::new(),
             observers: JoinSet::new(),
@@ -167,7 +178,9 @@ impl Core {
         while let Some(observer) = self.observers.join_next().await {
             ended = ended.and(observer.map_err(Error::Panic));
         }
-        ended.and(self.log.shutdown().await.map_err(Error::Store))
+        let ended = ended.and(self.log.shutdown().await.map_err(Error::Store));
+        self.export.end().await;
+        ended
     }
 }
 

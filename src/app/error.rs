@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tokio::task::JoinError;
 use tracing_subscriber::util::TryInitError;
 
+use crate::telemetry::traces;
 use crate::transport::http;
 use crate::{reload, standalone, store};
 
@@ -16,6 +17,9 @@ pub enum Error {
     /// The logs have nowhere to go.
     #[error("failed to set up the log: {0}")]
     Telemetry(#[from] TryInitError),
+    /// Traces have nowhere to go.
+    #[error(transparent)]
+    Traces(#[from] traces::Error),
     /// The system does not give what is needed.
     #[error("failed to start: {0}")]
     Runtime(io::Error),

@@ -25,6 +25,7 @@ use super::handle::{Handle, Shared};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{self, Notice, Notices};
+use crate::telemetry::traces::Traces;
 use crate::transport::Transport;
 
 /// The bounds of the driver.
@@ -67,6 +68,7 @@ pub struct Driver<T> {
     transport: Arc<T>,
     clock: Clock,
     metrics: Arc<Metrics>,
+    traces: Traces,
     shared: Arc<Shared>,
     grace: Duration,
     control: mpsc::UnboundedReceiver<Input>,
@@ -89,10 +91,19 @@ impl<T: Transport> Driver<T> {
         transport: Arc<T>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        traces: Traces,
     ) -> (Handle, Self) {
         let (control_sender, control) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES);
-        let handle = Handle::new(store.clone(), control_sender, changes, clock.clone(), Arc::clone(&metrics));
+        let shared = Shared::new(
+            store.clone(),
+            control_sender,
+            changes,
+            clock.clone(),
+            Arc::clone(&metrics),
+            traces.clone(),
+        );
+        let shared = Arc::new(shared);
         let weigh = |_: &EventKey, event: &Arc<Event>| {
             u32::try_from(event.payload.len().saturating_add(256)).unwrap_or(u32::MAX)
         };
@@ -102,7 +113,8 @@ impl<T: Transport> Driver<T> {
             transport,
             clock,
             metrics,
-            shared: handle.shared(),
+            traces,
+            shared: Arc::clone(&shared),
             grace: options.grace,
             control,
             notices,
@@ -112,7 +124,7 @@ impl<T: Transport> Driver<T> {
             outbox: Vec::new(),
             effects: Vec::new(),
         };
-        (handle, driver)
+        (Handle::new(shared), driver)
     }
 
     /// Delivers until `shutdown`, then lets the requests under way end within the grace period and
@@ -313,7 +325,8 @@ impl<T: Transport> Driver<T> {
         self.tell(&send.deliveries, &What::Sending);
         let events = send.deliveries.iter().map(|pending| self.events.get(&pending.event)).collect();
         let (send, transport) = (Arc::new(send), Arc::clone(&self.transport));
-        let flight = fly(Arc::clone(&send), events, self.store.clone(), transport, self.clock.clone());
+        let (store, clock, traces) = (self.store.clone(), self.clock.clone(), self.traces.clone());
+        let flight = fly(Arc::clone(&send), events, store, transport, clock, traces);
         let task = self.flights.spawn(flight);
         self.tasks.insert(task.id(), send);
     }

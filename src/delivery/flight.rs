@@ -10,9 +10,11 @@ use hookwright_engine::engine::Send;
 use hookwright_engine::event::Event;
 use hookwright_engine::id::{BatchId, DeliveryId};
 use hookwright_engine::time::Time;
+use hookwright_engine::trace::Trace;
 
 use crate::clock::Clock;
 use crate::store;
+use crate::telemetry::traces::Traces;
 use crate::transport::{Contents, Request, Transport};
 
 /// A request that has ended.
@@ -46,6 +48,7 @@ pub(super) async fn fly<T: Transport>(
     store: store::Handle,
     transport: Arc<T>,
     clock: Clock,
+    traces: Traces,
 ) -> Landed {
     let mut missing = "there is none".to_owned();
     for (event, pending) in events.iter_mut().zip(&send.deliveries).filter(|(event, _)| event.is_none()) {
@@ -55,15 +58,19 @@ pub(super) async fn fly<T: Transport>(
             Err(error) => missing = error.to_string(),
         }
     }
-    let Some(request) = request(&send, &events) else {
-        return Landed::fault(Fault::Store(missing), clock.now());
+    let span = traces.attempt(&send, &events);
+    let Some(request) = request(&send, &events, span.trace()) else {
+        let landed = Landed::fault(Fault::Store(missing), clock.now());
+        span.attempted(&landed.attempt.outcome);
+        return landed;
     };
     let attempt = transport.send(request).await;
+    span.attempted(&attempt.outcome);
     Landed { events, attempt }
 }
 
 /// The request, unless there is nothing to be sent.
-fn request(send: &Send, events: &[Option<Arc<Event>>]) -> Option<Request> {
+fn request(send: &Send, events: &[Option<Arc<Event>>], trace: Option<Trace>) -> Option<Request> {
     let webhook = send.endpoint.id;
     let pairs = send.deliveries.iter().zip(events);
     let read: Vec<_> = pairs.filter_map(|(pending, event)| Some((pending, event.as_deref()?))).collect();
@@ -78,5 +85,5 @@ fn request(send: &Send, events: &[Option<Arc<Event>>]) -> Option<Request> {
         let contents = Contents::Event { delivery: pending.id, id, event_type };
         (contents, event.body(webhook, pending.attempts + 1))
     };
-    Some(Request { receiver: Arc::clone(&send.receiver), contents, body: body.into() })
+    Some(Request { receiver: Arc::clone(&send.receiver), contents, body: body.into(), trace })
 }

@@ -23,6 +23,7 @@ use super::screening::Screening;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{self, Asked, Delivery, Publish, PublishError, Receipt, Selection, Target};
+use crate::telemetry::traces::Traces;
 
 /// Talks to the driver. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,24 +57,19 @@ pub(super) struct Shared {
     screening: Screening,
     clock: Clock,
     store: store::Handle,
+    traces: Traces,
 }
 
 impl Shared {
-    /// Tells whoever listens.
-    pub(super) fn tell(&self, webhook: WebhookId, delivery: DeliveryId, what: What) {
-        drop(self.changes.send(Change { webhook, delivery, what }));
-    }
-}
-
-impl Handle {
     pub(super) fn new(
         store: store::Handle,
         control: mpsc::UnboundedSender<Input>,
         changes: broadcast::Sender<Change>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        traces: Traces,
     ) -> Self {
-        let shared = Shared {
+        Self {
             directory: Directory::default(),
             circuits: Circuits::default(),
             restraints: Restraints::default(),
@@ -84,12 +80,19 @@ impl Handle {
             screening: Screening::new(metrics),
             clock,
             store,
-        };
-        Self { shared: Arc::new(shared) }
+            traces,
+        }
     }
 
-    pub(super) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
+    /// Tells whoever listens.
+    pub(super) fn tell(&self, webhook: WebhookId, delivery: DeliveryId, what: What) {
+        drop(self.changes.send(Change { webhook, delivery, what }));
+    }
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Adds or replaces a webhook. Events published after this are matched against it.
@@ -296,8 +299,12 @@ impl Handle {
         self.accept(Publish { namespace, draft, targets, kind, origin: Some(origin) }).await
     }
 
-    async fn accept(&self, publish: Publish) -> Result<Receipt, PublishError> {
-        self.shared.store.publish(publish).await
+    async fn accept(&self, mut publish: Publish) -> Result<Receipt, PublishError> {
+        let span = self.shared.traces.publish(&publish.namespace, &publish.draft);
+        publish.draft.trace = span.trace();
+        let accepted = self.shared.store.publish(publish).await;
+        span.published(&accepted);
+        accepted
     }
 
     fn tell(&self, input: Input) {

@@ -25,6 +25,7 @@ use super::{Driver, Handle, Options, What};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{self, Retention, sqlite};
+use crate::telemetry::traces::Traces;
 use crate::transport::{Contents, Request, Transport};
 
 /// What a receiver does with a request.
@@ -90,8 +91,15 @@ impl Bench {
         let acts = Mutex::new(acts.iter().copied().collect());
         let transport = Arc::new(Script { acts, requests: sender, clock: clock.clone() });
         let metrics = Arc::new(Metrics::new());
-        let (handle, driver) =
-            Driver::new(Options::default(), store.clone(), notices, transport, clock, Arc::clone(&metrics));
+        let (handle, driver) = Driver::new(
+            Options::default(),
+            store.clone(),
+            notices,
+            transport,
+            clock,
+            Arc::clone(&metrics),
+            Traces::default(),
+        );
         let shutdown = CancellationToken::new();
         let driver = tokio::spawn(driver.run(shutdown.clone()));
         handle.upsert(endpoint);

@@ -23,6 +23,7 @@ use crate::clock::{self, Clock};
 use crate::delivery::{self, Driver};
 use crate::metrics::Metrics;
 use crate::store::{self, Retention, sqlite};
+use crate::telemetry::traces::Traces;
 use crate::transport::{Contents, Request, Transport};
 
 /// Only ever waited for by a test that fails.
@@ -175,8 +176,15 @@ impl Bench {
         let (sender, requests) = mpsc::unbounded_channel();
         let metrics = Arc::new(Metrics::new());
         let options = delivery::Options::default();
-        let (delivery, driver) =
-            Driver::new(options, store.clone(), notices, Arc::new(Told(sender)), clock, metrics);
+        let (delivery, driver) = Driver::new(
+            options,
+            store.clone(),
+            notices,
+            Arc::new(Told(sender)),
+            clock,
+            metrics,
+            Traces::default(),
+        );
         let shutdown = CancellationToken::new();
         let driver = tokio::spawn(driver.run(shutdown.clone()));
         let webhook = webhook("orders", "").replace("'*'", "user.login");

@@ -14,6 +14,7 @@ use hookwright_engine::attempt::Attempt;
 use hookwright_engine::endpoint::Receiver;
 use hookwright_engine::id::{BatchId, DeliveryId, EventId};
 use hookwright_engine::pattern::EventType;
+use hookwright_engine::trace::Trace;
 
 /// One request to be made.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Request {
     pub contents: Contents,
     /// The JSON that is sent and signed.
     pub body: Bytes,
+    /// What it belongs to, for the receiver, where that is traced.
+    pub trace: Option<Trace>,
 }
 
 /// What a request carries.

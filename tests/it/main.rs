@@ -39,5 +39,6 @@ mod standalone_webhooks;
 mod standard_webhooks;
 mod support;
 mod tidy;
+mod traces;
 mod webhook_controller;
 mod webhooks_api;

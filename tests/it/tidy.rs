@@ -41,6 +41,15 @@ fn only_the_edges_to_kubernetes_name_it() {
 }
 
 #[test]
+fn only_the_telemetry_names_opentelemetry() {
+    let files = outside(&["src/telemetry"]);
+    assert_named_nowhere(
+        &files,
+        &["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "opentelemetry_http"],
+    );
+}
+
+#[test]
 fn only_the_transport_connects_and_only_the_store_opens_the_database() {
     assert_named_nowhere(
         &outside(&["src/transport", "src/api/tests"]),

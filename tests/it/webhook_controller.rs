@@ -8,7 +8,7 @@ use hookwright::{
     crd::{Webhook, WebhookStatus},
     delivery,
     metrics::Metrics,
-    store,
+    store, telemetry,
     transport::{Request, Transport},
 };
 use hookwright_engine::{
@@ -75,6 +75,7 @@ impl Controller {
             Arc::new(Nowhere),
             clock.clone(),
             Arc::clone(&metrics),
+            telemetry::traces::Traces::default(),
         );
         let options = controller::Options {
             namespaces: namespaces.iter().map(|it| it.name().to_owned()).collect::<BTreeSet<_>>(),

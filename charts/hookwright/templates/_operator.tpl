@@ -51,6 +51,9 @@
 {{- range .Values.egress.allow }}
 - --egress-allow={{ . }}
 {{- end }}
+{{- with .Values.traces.endpoint }}
+- --otlp-endpoint={{ . }}
+{{- end }}
 {{- if .Values.tls.enabled }}
 - --tls-cert=/etc/hookwright/tls/tls.crt
 - --tls-key=/etc/hookwright/tls/tls.key

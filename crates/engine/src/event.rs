@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::id::{EventId, WebhookId};
 use crate::pattern::EventType;
 use crate::time::Time;
+use crate::trace::Trace;
 
 /// Largest published event where the configuration does not say otherwise, in bytes.
 pub const DEFAULT_MAX_BYTES: usize = 256 * 1024;
@@ -38,6 +39,9 @@ pub struct Draft {
     data: Box<RawValue>,
     /// A JSON object, byte for byte.
     metadata: Option<Box<RawValue>>,
+    /// What it is published in, where that is traced. Not of the event: the same one may come again in
+    /// another trace.
+    pub trace: Option<Trace>,
 }
 
 /// An accepted event: all that its deliveries share.
@@ -49,6 +53,8 @@ pub struct Event {
     pub event_type: EventType,
     /// The delivered JSON object up to the `webhook` member: what all deliveries share.
     pub payload: Arc<[u8]>,
+    /// What it was published in, where that was traced: all that becomes of it belongs there.
+    pub trace: Option<Trace>,
 }
 
 /// What is wrong with a published event.
@@ -129,9 +135,16 @@ impl Draft {
                 created_at,
                 data: data.to_owned(),
                 metadata: metadata.map(ToOwned::to_owned),
+                trace: None,
             }),
             _ => Err(InvalidEvent::Fields(problems)),
         }
+    }
+
+    /// The same, published in this trace.
+    #[must_use]
+    pub fn within(self, trace: Option<Trace>) -> Self {
+        Self { trace, ..self }
     }
 
     /// How much its data and metadata take, in bytes.
@@ -180,7 +193,8 @@ impl Draft {
             payload.push_str(r#","metadata":"#);
             payload.push_str(metadata.get());
         }
-        Event { id, event_type: self.event_type.clone(), payload: payload.into_bytes().into() }
+        let (event_type, payload) = (self.event_type.clone(), payload.into_bytes().into());
+        Event { id, event_type, payload, trace: self.trace }
     }
 }
 
@@ -206,7 +220,7 @@ impl Event {
 impl fmt::Debug for Event {
     /// Without the payload: it is the producer's, and may be large.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, event_type, payload } = self;
+        let Self { id, event_type, payload, trace: _ } = self;
         write!(f, "Event({id}, {event_type}, {} bytes)", payload.len())
     }
 }

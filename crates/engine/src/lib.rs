@@ -30,3 +30,4 @@ pub mod retry;
 pub mod streak;
 pub mod subscriptions;
 pub mod time;
+pub mod trace;

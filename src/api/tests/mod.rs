@@ -33,6 +33,7 @@ use crate::delivery::{self, Driver, What};
 use crate::metrics::Metrics;
 use crate::standalone::shelf;
 use crate::store::{self, Retention};
+use crate::telemetry::traces::Traces;
 use crate::transport::{self, Transport};
 
 const WEBHOOK: WebhookId = WebhookId::from_uid(Uuid::from_u128(1));
@@ -96,6 +97,7 @@ impl Bench {
             Arc::clone(&receivers),
             clock,
             Arc::clone(&metrics),
+            Traces::default(),
         );
         let stopping = CancellationToken::new();
         tokio::spawn(driver.run(stopping.clone()));

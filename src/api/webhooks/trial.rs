@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::api::error::{Kind, Problem};
 use crate::api::query::Call;
-use crate::api::{Api, REQUEST_TIMEOUT, body};
+use crate::api::{Api, REQUEST_TIMEOUT, body, trace};
 use crate::delivery::{Attempted, Change, What};
 use crate::metrics::By;
 
@@ -69,8 +69,10 @@ pub(in crate::api) async fn send(
     request: Request,
 ) -> Result<Json<Tried>, Problem> {
     let webhook = api.webhook(&namespace, &id)?;
+    let trace = trace::of(request.headers());
     let body = timeout(REQUEST_TIMEOUT, body::read(request, api.max_event_bytes)).await;
-    let draft = draft(&body.map_err(|_| Problem::new(Kind::Timeout, "the body did not arrive in time"))??)?;
+    let body = body.map_err(|_| Problem::new(Kind::Timeout, "the body did not arrive in time"))??;
+    let draft = draft(&body)?.within(trace);
     api.ready()?;
     let Target::Receiver(receiver) = &webhook.target else {
         let detail = "nothing is sent to this webhook now: it is suspended, not valid, or lacks a Secret";

@@ -113,7 +113,8 @@ async fn an_event_that_cannot_be_read_holds_up_no_others() {
     let (sender, mut requests) = mpsc::unbounded_channel();
     let transport = Script { acts: Mutex::default(), requests: sender, clock: Clock::system() };
     let (store, transport) = (bench.store.clone(), Arc::new(transport));
-    let landed = fly(Arc::clone(&send), vec![None, None], store, transport, Clock::system()).await;
+    let landed =
+        fly(Arc::clone(&send), vec![None, None], store, transport, Clock::system(), Traces::default()).await;
     assert_eq!(landed.attempt.outcome.verdict(), Verdict::Success);
     assert_eq!(landed.unread(&send.deliveries), [lost.id]);
     let contents = requests.recv().await.unwrap().contents;

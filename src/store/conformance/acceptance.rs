@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hookwright_engine::id::BatchId;
+use hookwright_engine::trace::Trace;
 
 use super::log::{Log, Open, draft, event, event_id, origin, webhook, webhooks};
 use crate::store::{Notice, Publish, PublishError};
@@ -81,6 +82,27 @@ pub(in crate::store) async fn the_driver_is_told_of_deliveries_in_the_order_they
     }
     let order = log.accepted();
     assert!(order.len() == 20 && order.is_sorted_by_key(|pending| pending.id));
+}
+
+pub(in crate::store) async fn the_trace_of_an_event_is_kept_with_it(open: Open) {
+    let mut log = Log::new(open);
+    let traces =
+        ["01", "00"].map(|flags| Trace::parse(&format!("00-{:032x}-{:016x}-{flags}", 7, 8)).unwrap());
+    let mut keys = Vec::new();
+    for (id, trace) in [("evt_1", Some(traces[0])), ("evt_2", Some(traces[1])), ("evt_3", None)] {
+        let mut publish = event(id, &[1]);
+        publish.draft.trace = trace;
+        log.try_publish(publish).await.unwrap();
+        keys.push((log.accepted()[0].event, trace));
+    }
+    // The same event in another trace is the same event.
+    let mut again = event("evt_1", &[1]);
+    again.draft.trace = Some(traces[1]);
+    assert!(log.try_publish(again).await.unwrap().duplicate);
+    let log = log.reopen().await;
+    for (key, trace) in keys {
+        assert_eq!(log.handle.event(key).await.unwrap().unwrap().trace, trace);
+    }
 }
 
 pub(in crate::store) async fn an_event_that_nobody_wants_is_accepted_and_remembered(open: Open) {

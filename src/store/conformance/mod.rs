@@ -25,6 +25,7 @@ macro_rules! conformance_of {
                 ids_are_forgotten_after_a_day,
                 ids_are_unique_per_namespace_only,
                 the_driver_is_told_of_deliveries_in_the_order_they_are_durable,
+                the_trace_of_an_event_is_kept_with_it,
                 an_event_that_nobody_wants_is_accepted_and_remembered,
                 a_delivery_says_how_large_its_event_is_and_whether_it_waits_for_others,
                 an_origin_makes_one_delivery,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hookwright_engine::delivery::{Kind, State};
 use hookwright_engine::event::{Event, Fingerprint};
 use hookwright_engine::id::{BatchId, DeliveryId, EventId, EventKey, WebhookId};
+use hookwright_engine::trace::Trace;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -113,8 +114,8 @@ impl Commit<'_> {
         let event = Arc::new(draft.accept(id.clone(), self.now));
         self.connection
             .prepare_cached(
-                "INSERT INTO events (key, id, namespace, type, fanout, fingerprint, payload)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO events (key, id, namespace, type, fanout, fingerprint, payload, trace)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 row::key(key),
@@ -124,6 +125,7 @@ impl Commit<'_> {
                 i64::try_from(targets.len()).unwrap_or(i64::MAX),
                 fingerprint.0,
                 &*event.payload,
+                event.trace.map(Trace::to_bytes),
             ])?;
         let size = u32::try_from(event.payload.len()).unwrap_or(u32::MAX);
         let rows = targets

@@ -8,6 +8,7 @@ use hookwright_engine::attempt::Attempt;
 use hookwright_engine::event::Event;
 use hookwright_engine::id::{DeliveryId, EventKey, WebhookId};
 use hookwright_engine::time::Time;
+use hookwright_engine::trace::Trace;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -82,7 +83,7 @@ impl Readers {
         self.read("read an event", move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT id, type, payload FROM events WHERE key = ?1 AND payload IS NOT NULL",
+                    "SELECT id, type, payload, trace FROM events WHERE key = ?1 AND payload IS NOT NULL",
                 )?
                 .query_row([row::key(key)], |row| {
                     let payload = row.get(2)?;
@@ -90,6 +91,7 @@ impl Readers {
                         id: row::parsed(row, 0)?,
                         event_type: row::parsed(row, 1)?,
                         payload,
+                        trace: row.get::<_, Option<_>>(3)?.and_then(|bytes| Trace::from_bytes(&bytes)),
                     }))
                 })
                 .optional()

@@ -20,6 +20,7 @@ const SIGNATURE_PREVIOUS: HeaderName = HeaderName::from_static("x-pcf-signature-
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-pcf-timestamp");
 const EVENT: HeaderName = HeaderName::from_static("x-pcf-event");
 const DELIVERY: HeaderName = HeaderName::from_static("x-pcf-delivery");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const STANDARD_ID: HeaderName = HeaderName::from_static("webhook-id");
 const STANDARD_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const STANDARD_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
@@ -73,6 +74,9 @@ pub(super) fn build(
         builder = sign_standard(builder, &receiver.signing, &id, now, &body)?;
     }
     builder = builder.header(EVENT, event).header(DELIVERY, delivery);
+    if let Some(trace) = request.trace {
+        builder = builder.header(TRACEPARENT, trace.to_string());
+    }
     for header in &receiver.headers {
         builder = builder.header(header.name.as_str(), sensitive(header.value.expose_secret())?);
     }

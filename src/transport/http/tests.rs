@@ -51,6 +51,7 @@ fn request_to(receiver: Receiver) -> Request {
             event_type: "test.ping".parse().unwrap(),
         },
         body: Bytes::from_static(BODY),
+        trace: None,
     }
 }
 

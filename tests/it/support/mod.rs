@@ -10,6 +10,7 @@
 //! ```
 
 mod cluster;
+mod collector;
 mod namespace;
 mod operator;
 mod receiver;
@@ -18,6 +19,7 @@ mod standalone;
 mod webhook;
 
 pub use cluster::{AUDIENCE, Cluster, Output, VOLUME, cluster, program};
+pub use collector::{Collector, attributes};
 pub use namespace::Namespace;
 pub use operator::{Operator, client};
 pub use receiver::{Receiver, Request, verify};

@@ -75,7 +75,10 @@ fn accepted() -> Value {
 
 pub(in crate::api) fn publish() -> Operation {
     Operation::new("publishEvent", "Publish an event")
-        .about("Answered when the event and its deliveries are on stable storage.")
+        .about(
+            "Answered when the event and its deliveries are on stable storage. Where the operator sends traces, a \
+             `traceparent` (W3C Trace Context) says which one the event belongs to; one that is not valid is ignored.",
+        )
         .body::<Event>(json!({ "event": resource_created() }))
         .answers::<Accepted>(StatusCode::ACCEPTED, "The event is accepted.", accepted())
         .leads_to("showDelivery", "/deliveries/0")

@@ -34,7 +34,9 @@ CREATE TABLE events (
     fanout      INTEGER NOT NULL,
     fingerprint BLOB    NOT NULL,
     -- Null where no delivery needs it any more; the row then only remembers the id.
-    payload     BLOB
+    payload     BLOB,
+    -- What it was published in: a trace (16 bytes), a span of it (8), and whether it is recorded (1).
+    trace       BLOB
 ) STRICT;
 CREATE INDEX events_by_id ON events (id, namespace);
 

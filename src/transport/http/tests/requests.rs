@@ -11,6 +11,7 @@ use hookwright_engine::endpoint::{
 };
 use hookwright_engine::id::BatchId;
 use hookwright_engine::time::Time;
+use hookwright_engine::trace::Trace;
 use proptest::prelude::*;
 use sha2::Sha256;
 
@@ -79,6 +80,17 @@ async fn a_request_has_the_headers_of_the_contract_and_the_body_as_it_is() {
         ]
     );
     assert_eq!(captured.body, BODY);
+}
+
+#[tokio::test]
+async fn the_receiver_is_told_the_trace_where_there_is_one() {
+    let mut receiver = Receiver::answering(OK).await;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for trace in [None, Some(Trace::parse(traceparent).unwrap())] {
+        http().send(Request { trace, ..request(&receiver.url()) }).await;
+        let told = receiver.request().await.header("traceparent").map(str::to_owned);
+        assert_eq!(told.as_deref(), trace.map(|_| traceparent));
+    }
 }
 
 #[tokio::test]

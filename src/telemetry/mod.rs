@@ -1,4 +1,7 @@
-//! Where logs go: to stderr, one JSON object per line or as text for people.
+//! What the process says of itself beside its metrics: logs, to stderr, one JSON object per line or as text
+//! for people; and [`traces`], where there is a collector.
+
+pub mod traces;
 
 use std::io;
 
