@@ -14,8 +14,8 @@ pub use self::redis::Redis;
 
 /// How long an event is remembered once it was handled. Senders try less long.
 const REMEMBERED: Duration = Duration::from_hours(24);
-/// How long an event may be worked on before it counts as given up: longer than all attempts and
-/// the pauses between them.
+/// How long an event may be worked on before it counts as given up, as its process may have crashed: longer
+/// than all attempts and the pauses between them. One that comes again later is handled again.
 const CLAIMED: Duration = Duration::from_mins(5);
 /// Events remembered in one process; beyond it the oldest are forgotten. About 100 MiB.
 const CAPACITY: u64 = 500_000;

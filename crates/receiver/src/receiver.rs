@@ -23,8 +23,11 @@ use crate::work::{Acknowledge, Options, Receipt, Work};
 /// Receives webhooks: verifies them, takes each event once, and gives it to its handlers.
 ///
 /// By default it answers at once and works afterwards, so that no sender waits for slow handlers:
-/// what fails is tried again here, and what was acknowledged is lost only with the process.
-/// [`Receiver::answer_last`] leaves both to the sender instead.
+/// what fails is tried again here, and what was acknowledged and is not finished is lost when the
+/// process crashes. [`Receiver::answer_last`] leaves both to the sender instead.
+///
+/// An event that comes again while it is worked on is refused with 503, as only what is done need
+/// not come again; once it is done, the answer is 200.
 #[derive(Debug)]
 pub struct Receiver<M = InProcess> {
     work: Work<M>,

@@ -30,6 +30,14 @@ pub enum Refusal {
     /// Genuine, but not an event.
     #[error("the body is no event: {0}")]
     NotAnEvent(String),
+    /// More events than are ever taken at once.
+    #[error("a batch of {events} events is more than the {capacity} that are taken at once")]
+    TooManyEvents {
+        /// Those of the batch.
+        events: usize,
+        /// The [capacity](crate::Options::capacity).
+        capacity: usize,
+    },
     /// From an address that may not send.
     #[error("this address may not send webhooks here")]
     Forbidden,
@@ -70,7 +78,7 @@ impl Refusal {
             ) => StatusCode::BAD_REQUEST,
             // The secret is ours, and whoever sent this cannot help it.
             Self::Rejected(Rejection::Secret(_)) | Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::InProgress | Self::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
@@ -86,6 +94,7 @@ impl Refusal {
             | Self::TooLarge(_)
             | Self::Incomplete
             | Self::NotAnEvent(_)
+            | Self::TooManyEvents { .. }
             | Self::Forbidden
             | Self::Failed => None,
         }

@@ -19,7 +19,8 @@ use crate::router::{Failure, Router};
 pub struct Options {
     /// How long each handler may take for an event.
     pub timeout: Duration,
-    /// Events that were acknowledged and not finished, at most. Beyond it the sender is told to come again.
+    /// Events that were acknowledged and not finished, at most. Beyond it the sender is told to come again. A batch
+    /// of more is never taken.
     pub capacity: usize,
     /// Events that handlers work on at a time.
     pub concurrency: usize,
@@ -76,8 +77,7 @@ pub(crate) struct Work<M> {
 impl<M: Memory> Work<M> {
     /// Takes events on: all of them, or none.
     pub(crate) async fn take(self: &Arc<Self>, events: Vec<Event>) -> Result<Receipt, Refusal> {
-        let most = u32::try_from(events.len()).map_err(|_| Refusal::Busy)?;
-        let mut places = Arc::clone(&self.places).try_acquire_many_owned(most).map_err(|_| Refusal::Busy)?;
+        let mut places = self.places_for(events.len())?;
         let (new, in_progress) = self.claim(events).await?;
         let receipt = Receipt { new: new.len() };
         let work = new.into_iter().filter_map(|event| {
@@ -85,15 +85,23 @@ impl<M: Memory> Work<M> {
             Some(self.tasks.spawn(Arc::clone(self).handle(event, place)))
         });
         let work: Vec<_> = work.collect();
-        if self.acknowledge == Acknowledge::First {
-            return Ok(receipt);
-        }
-        let handled = join_all(work).await.into_iter().all(|handled| handled.unwrap_or(false));
+        let handled = match self.acknowledge {
+            Acknowledge::First => true,
+            Acknowledge::Last => join_all(work).await.into_iter().all(|handled| handled.unwrap_or(false)),
+        };
         match (handled, in_progress) {
             (true, false) => Ok(receipt),
+            // Whoever works on it may crash: only what is done needs not come again.
             (true, true) => Err(Refusal::InProgress),
             (false, _) => Err(Refusal::Failed),
         }
+    }
+
+    fn places_for(&self, events: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let capacity = self.options.capacity;
+        let too_many = Refusal::TooManyEvents { events, capacity };
+        let most = u32::try_from(events).ok().filter(|_| events <= capacity).ok_or(too_many)?;
+        Arc::clone(&self.places).try_acquire_many_owned(most).map_err(|_| Refusal::Busy)
     }
 
     /// Ends when all that was taken on is finished; nothing more is taken on.
@@ -105,11 +113,12 @@ impl<M: Memory> Work<M> {
 
     /// The events that nobody has claimed, each of them once, and whether others are being worked on.
     async fn claim(&self, events: Vec<Event>) -> Result<(Vec<Arc<Event>>, bool), Refusal> {
-        let (mut new, mut in_progress) = (Vec::with_capacity(events.len()), false);
+        let (mut new, mut in_progress) = (Vec::<Arc<Event>>::with_capacity(events.len()), false);
         for event in events {
             match self.memory.claim(&event.id).await {
                 Ok(Claim::New) => new.push(Arc::new(event)),
-                Ok(Claim::InProgress) => in_progress = true,
+                // A batch may hold an event twice, where it was sent again by hand.
+                Ok(Claim::InProgress) => in_progress |= new.iter().all(|claimed| claimed.id != event.id),
                 Ok(Claim::Done) => {}
                 Err(error) => {
                     tracing::error!(%error, "failed to ask the memory of events");

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::support::{DEADLINE, Request};
+use crate::support::{self, DEADLINE, Request};
 
 /// What a receiver says: the status, and the body.
 pub type Answer = (u16, Value);
@@ -84,9 +84,13 @@ impl Proxy {
         self.losing.store(true, Ordering::SeqCst);
     }
 
-    /// Sends the receiver a request that the operator did not make.
+    /// Sends the receiver a request that the operator did not make; again, as the operator would, while it is to come again.
     pub async fn send(&self, request: &Request) -> Answer {
-        self.receiver.send(request).await
+        support::eventually("the receiver to have time", async || {
+            let answer = self.receiver.send(request).await;
+            if answer.0 == 503 { Err(answer) } else { Ok(answer) }
+        })
+        .await
     }
 
     /// Waits for so many requests of the operator that `about` names, and returns them.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hookwright_receiver::{BoxError, Claim, Event, Memory, Options, Receiver, Router};
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
+use tower::ServiceExt;
 
 use crate::support::{Seen, answer, app, event, genuine, status};
 
@@ -65,7 +66,14 @@ async fn a_batch_is_taken_whole_or_not_at_all() {
     };
     let (taken, told) = answer(&app, batch(&["evt_1", "evt_2"])).await;
     assert_eq!((taken.as_u16(), told), (200, json!({ "received": true, "count": 2 })));
-    assert_eq!(status(&app, batch(&["evt_3", "evt_4"])).await, 503, "there is room for one");
+    let refused = app.clone().oneshot(batch(&["evt_3", "evt_4"])).await.unwrap();
+    assert_eq!(refused.status().as_u16(), 503, "there is room for one");
+    assert_eq!(refused.headers()["retry-after"], "5");
+    assert_eq!(
+        status(&app, batch(&["evt_3", "evt_4", "evt_5", "evt_6"])).await,
+        413,
+        "there never is room for four"
+    );
     gate.open.add_permits(9);
     // What was refused was not claimed: it comes again, beside one that was taken before.
     let again = async || answer(&app, batch(&["evt_2", "evt_3", "evt_4"])).await;
@@ -95,6 +103,37 @@ async fn the_answer_may_wait_for_the_work_and_tells_of_its_failure() {
     assert_eq!(status(&app, genuine(&batch)).await, 500);
     assert_eq!(status(&app, genuine(&batch)).await, 200);
     assert_eq!(seen.all(), ["evt_1", "evt_2", "evt_2"], "what succeeded is not done again");
+}
+
+#[tokio::test]
+async fn an_event_that_is_twice_in_a_batch_is_handled_once() {
+    for receiver in [Receiver::new, |router| Receiver::new(router).map(Receiver::answer_last)] {
+        let seen = Seen::default();
+        let (app, work) = app(receiver(seen.router()).unwrap());
+        let batch = json!({ "events": [event("evt_1", "user.login"), event("evt_1", "user.login")] });
+        let (taken, told) = answer(&app, genuine(&batch)).await;
+        assert_eq!((taken.as_u16(), told), (200, json!({ "received": true, "count": 2, "duplicates": 1 })));
+        work.finish().await;
+        assert_eq!(seen.all(), ["evt_1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_not_acknowledged_again_before_it_is_done() {
+    let seen = Seen::default();
+    let (router, gate) = waiting(&seen);
+    let (app, work) = app(Receiver::new(router).unwrap());
+    assert_eq!(status(&app, genuine(&event("evt_1", "user.login"))).await, 200);
+    assert_eq!(status(&app, genuine(&event("evt_1", "user.login"))).await, 503, "the work may be in vain");
+    gate.open.add_permits(1);
+    let mut told = answer(&app, genuine(&event("evt_1", "user.login"))).await;
+    while told.0.as_u16() == 503 {
+        tokio::task::yield_now().await;
+        told = answer(&app, genuine(&event("evt_1", "user.login"))).await;
+    }
+    assert_eq!(told.1, json!({ "received": true, "duplicates": 1 }));
+    work.finish().await;
+    assert_eq!(seen.all(), ["evt_1"]);
 }
 
 #[tokio::test]

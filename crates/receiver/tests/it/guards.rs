@@ -20,7 +20,7 @@ fn from(peer: &str) -> Request<Body> {
 
 #[tokio::test]
 async fn only_addresses_of_the_list_may_send() {
-    let (app, _work) = app(Receiver::new(Router::new()).unwrap());
+    let (app, _work) = app(Receiver::new(Router::new()).unwrap().answer_last());
     let ranges = ["192.168.1.0/24", "2001:db8::/32"].map(|range| range.parse().unwrap());
     let app = app.layer(AllowList::layer(Clients::direct(), ranges));
     assert_eq!(status(&app, from("192.168.1.7:1")).await, 200);
@@ -31,7 +31,7 @@ async fn only_addresses_of_the_list_may_send() {
 
 #[tokio::test]
 async fn each_client_may_send_so_many_requests_a_minute() {
-    let (app, _work) = app(Receiver::new(Router::new()).unwrap());
+    let (app, _work) = app(Receiver::new(Router::new()).unwrap().answer_last());
     let app: App = app.layer(RateLimit::per_minute(Clients::direct(), RateLimit::DEFAULT));
     for _ in 0..100 {
         assert_eq!(status(&app, from("[2001:db8::7]:1")).await, 200);

@@ -55,7 +55,7 @@ async fn what_is_not_genuine_reaches_nobody() {
 async fn either_scheme_is_enough_and_any_secret_of_a_rotation() {
     let (old, new) = (SecretString::from("your_webhook_secret"), secret());
     let verifier = Verifier::new([new.clone(), old.clone()]);
-    let (route, _work) = Receiver::new(Router::new()).unwrap().serve(verifier);
+    let (route, _work) = Receiver::new(Router::new()).unwrap().answer_last().serve(verifier);
     let app = axum::Router::new().route("/webhooks/pcf", route);
     let body = event("evt_1", "user.login").to_string();
     assert_eq!(status(&app, signed(&old, now(), &body)).await, 200);
@@ -69,7 +69,7 @@ async fn either_scheme_is_enough_and_any_secret_of_a_rotation() {
 
 #[tokio::test]
 async fn a_sender_that_rotates_is_believed_for_its_previous_signature() {
-    let (app, _work) = app(Receiver::new(Router::new()).unwrap());
+    let (app, _work) = app(Receiver::new(Router::new()).unwrap().answer_last());
     let body = event("evt_1", "user.login").to_string();
     let mut request = signed(&"the new one".into(), now(), &body);
     assert_eq!(status(&app, signed(&"the new one".into(), now(), &body)).await, 401);
@@ -98,7 +98,8 @@ async fn a_form_carries_the_event_and_is_what_was_signed() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_not_read() {
-    let (route, _work) = Receiver::new(Router::new()).unwrap().serve(verifier().max_body_bytes(1000));
+    let (route, _work) =
+        Receiver::new(Router::new()).unwrap().answer_last().serve(verifier().max_body_bytes(1000));
     let app = axum::Router::new().route("/webhooks/pcf", route);
     let mut large = event("evt_1", "user.login");
     assert_eq!(status(&app, genuine(&large)).await, 200);
