@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo tools test lint cluster crds openapi reference charts recordings
+.PHONY: help demo tools test lint cluster crds openapi reference charts recordings release baseline
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ demo: ## deliver two events to two receivers, without a cluster
 tools: ## build what the tests run: a Kubernetes control plane, Helm and the judges of charts, redis-server, schemathesis, what example receivers stand on (once per machine)
 	@tests/tools/build etcd kube-apiserver kube-controller-manager kubectl redis-server schemathesis \
 		helm helm3 helm-docs kube-score kube-scheduler kwok prometheus promtool definitions \
-		kstatus gopher-lua kustomize-controller \
+		kstatus gopher-lua kustomize-controller kubeconform cargo-cyclonedx ca-certificates \
 		flask express standard-webhooks.py standard-webhooks.mjs
 
 test: tools ## run every test; the last line counts them
@@ -68,3 +68,20 @@ charts: crds ## write the READMEs of charts/, and the manifests that tests compa
 
 recordings: tools ## write tests/it/gitops/objects/, which health checks are tested with, from objects of a real API server
 	@HOOKWRIGHT_RECORD=1 cargo test --quiet --locked --test it gitops::states
+
+# The architecture as images call it.
+architecture := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
+
+release: ## write dist/: this version as archive, image, charts, custom resources and SBOM, with checksums
+	@tests/tools/build helm cargo-cyclonedx ca-certificates
+	@rm -rf dist
+	@epoch=$$(packaging/date "$$(packaging/version)" < CHANGELOG.md); export SOURCE_DATE_EPOCH=$$epoch; \
+	packaging/binary $(architecture) target/packaging/hookwright; \
+	HOOKWRIGHT_BINARY=$$PWD/target/packaging/hookwright cargo test --quiet --locked --test it packaging::; \
+	packaging/release target/packaging/hookwright $(architecture) dist
+	@ls -l dist
+
+baseline: ## after make release: keep what tests hold the next version against, in tests/it/released/
+	@version=$$(packaging/version); (cd dist && sha256sum --check --quiet SHA256SUMS); \
+	rm -rf tests/it/released/*/; mkdir "tests/it/released/$$version"; \
+	cp dist/hookwright-"$$version".tgz dist/hookwright-crds-"$$version".yaml "tests/it/released/$$version"

@@ -4,6 +4,7 @@ mod alerts;
 mod installed;
 mod prometheus;
 mod rendered;
+mod upgraded;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -29,4 +29,9 @@ impl Release {
     pub fn definitions(&self) -> PathBuf {
         self.folder.join(format!("hookwright-crds-{}.yaml", self.version))
     }
+
+    /// Its chart, packaged.
+    pub fn chart(&self) -> PathBuf {
+        self.folder.join(format!("hookwright-{}.tgz", self.version))
+    }
 }

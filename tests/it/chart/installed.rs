@@ -12,42 +12,50 @@ const KINDS: &str = "statefulsets,services,serviceaccounts,configmaps,secrets,ne
                      ingresses,roles,rolebindings,clusterroles,clusterrolebindings";
 
 /// Has helm wait until all is well, for less time than the tests have.
-const WAIT: [&str; 2] = ["--wait", "--timeout=50s"];
+pub const WAIT: [&str; 2] = ["--wait", "--timeout=50s"];
 
 /// The chart, installed as release `hookwright`.
-struct Release<'a> {
+pub struct Release<'a> {
     cluster: &'a Cluster,
     namespace: Namespace<'a>,
+    /// The version of helm that is used on it.
+    helm: String,
 }
 
 impl<'a> Release<'a> {
-    async fn install(cluster: &'a Cluster, namespace: Namespace<'a>, command: &str) -> Self {
-        let command: Vec<_> = command.split_whitespace().skip(1).collect();
-        cluster.helm(&command).await.success();
-        Self { cluster, namespace }
+    /// Installs it with a command of helm, or of helm3.
+    pub async fn install(cluster: &'a Cluster, namespace: Namespace<'a>, command: &str) -> Self {
+        let command: Vec<_> = command.split_whitespace().collect();
+        cluster.program(command[0], &command[1..]).await.success();
+        Self { cluster, namespace, helm: command[0].to_owned() }
+    }
+
+    /// Its namespace.
+    pub const fn namespace(&self) -> &Namespace<'a> {
+        &self.namespace
     }
 
     /// Runs helm on it.
-    async fn helm(&self, verb: &str, arguments: &[&str]) {
+    pub async fn helm(&self, verb: &str, arguments: &[&str]) {
         let on = [verb, "hookwright", "--namespace", self.namespace.name()];
-        self.cluster.helm(&[&on, &WAIT[..], arguments].concat()).await.success();
+        self.cluster.program(&self.helm, &[&on, &WAIT[..], arguments].concat()).await.success();
     }
 
     /// Whether its pod is ready.
-    async fn pod(&self) -> String {
+    pub async fn pod(&self) -> String {
         let ready = r#"--output=jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
         self.namespace.kubectl(&["get", "pod/hookwright-0", ready]).await.success()
     }
 
     /// How its pod starts the operator.
-    async fn arguments(&self) -> Vec<String> {
+    pub async fn arguments(&self) -> Vec<String> {
         let arguments = "--output=jsonpath={.spec.template.spec.containers[0].args}";
         let shown = self.namespace.kubectl(&["get", "statefulset/hookwright", arguments]).await.success();
         serde_json::from_str(&shown).unwrap()
     }
 
     /// The operator as its pod would run it: with its arguments, and the rights of its service account.
-    async fn operator(&self) -> Operator {
+    pub async fn operator(&self) -> Operator {
         let token = self.namespace.token("hookwright", None).await;
         Operator::start_as_released(self.cluster, &token, &self.arguments().await).await
     }

@@ -190,8 +190,13 @@ impl Cluster {
 
     /// Runs helm from the project's folder, whatever it answers.
     pub async fn helm(&self, arguments: &[&str]) -> Output {
+        self.program("helm", arguments).await
+    }
+
+    /// Runs a program of `bin/` that finds its cluster as helm does, from the project's folder, whatever it answers.
+    pub async fn program(&self, name: &str, arguments: &[&str]) -> Output {
         let project = hookwright_testbed::project();
-        let mut command = Command::new(project.join("bin/helm"));
+        let mut command = Command::new(project.join("bin").join(name));
         // Its caches and settings are not those of the person who runs the tests.
         command.args(arguments).env("HOME", self.plane.folder().path()).env("KUBECONFIG", self.kubeconfig());
         command.current_dir(project);
