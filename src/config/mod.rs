@@ -165,8 +165,8 @@ pub struct Service {
     /// [default: none, and loopback in standalone mode]
     #[arg(long, env = "HOOKWRIGHT_EGRESS_ALLOW", value_name = "CIDR", value_delimiter = ',')]
     pub egress_allow: Vec<EgressAllow>,
-    /// Collector that traces are sent to, over OTLP/HTTP, such as http://collector:4318; OTEL_* variables
-    /// say more of it [default: OTEL_EXPORTER_OTLP_ENDPOINT, else no traces]
+    /// URL of the collector that traces are sent to, over OTLP/HTTP; the standard variables of
+    /// OpenTelemetry say more of it [default: the one that these name, else no traces]
     #[arg(long, env = "HOOKWRIGHT_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<Endpoint>,
     /// What is bounded, and where.
