@@ -15,7 +15,7 @@
 //! - [`controller`] (a cluster) and [`standalone`] (a folder) turn manifests into endpoints.
 //! - [`projector`] turns what the store knows into status, bounded and coalesced.
 //! - [`api`] takes events; [`app`] wires all of it and shuts it down in order.
-//! - [`cli`] is the command line of those who use it, and calls the API as anybody does.
+//! - [`cli`] is the command line of those who use it, and calls the API, or the API server, as anybody does.
 
 pub mod api;
 pub mod app;

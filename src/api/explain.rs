@@ -14,32 +14,33 @@ use crate::delivery::Obstacle;
 
 /// All webhooks of the namespace, by name.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Explained {
-    webhooks: Vec<Explanation>,
+pub(crate) struct Explained {
+    pub(crate) webhooks: Vec<Explanation>,
 }
 
 /// One webhook.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Explanation {
+pub(crate) struct Explanation {
     id: String,
-    name: String,
+    pub(crate) name: String,
     /// Whether it would get the event.
-    matches: bool,
+    pub(crate) matches: bool,
     /// Why not; or, where it would, when.
     reason: String,
 }
 
 impl Explanation {
-    fn new(webhook: &Endpoint, obstacle: Option<Obstacle>) -> Self {
+    /// Why a webhook would get an event, or what keeps it from that; `hold` is why it would have to wait.
+    pub(crate) fn new(webhook: &Endpoint, obstacle: Option<Obstacle>, hold: Option<Hold>) -> Self {
         let reason = match obstacle {
             Some(Obstacle::NotSubscribed) => {
                 let patterns: Vec<_> = webhook.events.iter().map(ToString::to_string).collect();
                 format!("{}: {}", Obstacle::NotSubscribed, patterns.join(", "))
             }
             Some(obstacle @ Obstacle::Filtered(_)) => obstacle.to_string(),
-            None => match webhook.target {
-                Target::Receiver(_) => "sent at once".to_owned(),
-                Target::Held(hold) => format!("kept until it is sent: {}", held(hold)),
+            None => match hold {
+                None => "sent at once".to_owned(),
+                Some(hold) => format!("kept until it is sent: {}", held(hold)),
             },
         };
         let (id, name) = (webhook.id.to_string(), webhook.name.to_string());
@@ -67,6 +68,12 @@ pub(super) async fn explain(
     let draft = Draft::parse(&body::read(request, api.max_event_bytes).await?)?;
     api.ready()?;
     let explained = api.delivery.explain(namespace.as_str(), &draft).await?;
-    let webhooks = explained.iter().map(|(webhook, obstacle)| Explanation::new(webhook, *obstacle));
+    let webhooks = explained.iter().map(|(webhook, obstacle)| {
+        let hold = match webhook.target {
+            Target::Receiver(_) => None,
+            Target::Held(hold) => Some(hold),
+        };
+        Explanation::new(webhook, *obstacle, hold)
+    });
     Ok(Json(Explained { webhooks: webhooks.collect() }))
 }

@@ -12,7 +12,7 @@ mod deliveries;
 pub mod error;
 mod event_types;
 mod events;
-mod explain;
+pub(crate) mod explain;
 mod health;
 pub mod openapi;
 mod query;

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
 use http::{Method, StatusCode};
 use reqwest::Certificate;
 use secrecy::{ExposeSecret, SecretString};
@@ -20,26 +19,6 @@ const TIMEOUT: Duration = Duration::from_mins(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Webhooks asked for at once when one is looked for by its name.
 const PAGE: &str = "500";
-
-/// How the API is reached.
-#[derive(Debug, Args)]
-pub struct Connection {
-    /// Address of the API
-    #[arg(long, env = "HOOKWRIGHT_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8787")]
-    server: Url,
-    /// File with the token to call it with [default: the variable `HOOKWRIGHT_TOKEN`]
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// The token itself: on no command line, where everybody on the machine sees it.
-    #[arg(long, hide = true, env = "HOOKWRIGHT_TOKEN", hide_env_values = true)]
-    token: Option<SecretString>,
-    /// Namespace [default: that of the token's service account, else default]
-    #[arg(long, short, value_name = "NAMESPACE")]
-    namespace: Option<String>,
-    /// File with certificates (PEM) of authorities to trust beside the system's
-    #[arg(long, env = "HOOKWRIGHT_CA_FILE", value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-}
 
 /// Calls the API of one server, for one namespace.
 #[derive(Debug)]
@@ -63,10 +42,14 @@ struct Webhooks {
     next_cursor: Option<String>,
 }
 
-impl Connection {
+impl Client {
     /// A client, which has not connected yet.
-    pub(super) fn client(self) -> Result<Client, Error> {
-        let Self { server, token_file, token, namespace, ca_file } = self;
+    pub(super) fn new(
+        server: Url,
+        token: Option<SecretString>,
+        namespace: Option<String>,
+        ca_file: Option<PathBuf>,
+    ) -> Result<Self, Error> {
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("hookwright/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
@@ -75,18 +58,15 @@ impl Connection {
         if let Some(path) = ca_file {
             let trusted =
                 Certificate::from_pem_bundle(&read(&path)?).map_err(|error| Error::file(&path, &error))?;
+            if trusted.is_empty() {
+                return Err(Error::file(&path, &"it has no certificate (PEM)"));
+            }
             http = http.tls_certs_merge(trusted);
         }
         let http = http.build().map_err(|error| Error::Client(innermost(&error)))?;
-        let token = match token_file {
-            Some(path) => Some(secret(&path)?),
-            None => token,
-        };
-        Ok(Client { http, server, token, namespace })
+        Ok(Self { http, server, token, namespace })
     }
-}
 
-impl Client {
     pub(super) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Error> {
         self.call(Method::GET, path, query, None).await
     }

@@ -1,22 +1,22 @@
 //! `hookwright deliveries` and `retry`
 
-use std::collections::HashMap;
-use std::time::Duration;
-
-use anstyle::Style;
 use clap::Args;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::client::{Client, Connection};
+use super::connection::Connection;
+use super::delivery::{Delivery, Page};
 use super::error::Error;
-use super::output::{self, BAD, Cell, FAINT, GOOD, Output, PLAIN, WAITING, styled};
-
-/// How often those who follow deliveries ask for news.
-const INTERVAL: Duration = Duration::from_secs(1);
+use super::output::{self, Output};
+use super::way::{Retried, Shown};
 
 /// Shows deliveries.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright deliveries warehouse
+  hookwright deliveries warehouse --delivered false --output json
+  hookwright deliveries warehouse --follow
+
+Rights through the API server: get webhooks; list and, to follow, watch webhookdeliveries")]
 pub struct Deliveries {
     /// Name or id of the webhook
     #[arg(value_name = "WEBHOOK")]
@@ -40,111 +40,33 @@ pub struct Deliveries {
     output: Output,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    deliveries: Vec<Delivery>,
-}
-
-#[derive(Clone, PartialEq, Deserialize)]
-struct Delivery {
-    id: String,
-    event_id: String,
-    event_type: String,
-    outcome: String,
-    attempts: u32,
-    response_code: Option<u16>,
-    response_time_ms: Option<u64>,
-    delivered_at: Option<String>,
-    last_error: Option<String>,
-    next_retry_at: Option<String>,
-}
-
 impl Deliveries {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let client = self.connection.client()?;
-        let webhook = client.webhook(&self.webhook).await?.id;
-        let mut query = vec![("limit", self.limit.to_string())];
-        query.extend(self.delivered.map(|delivered| ("delivered", delivered.to_string())));
-        query.extend(self.event_type.map(|event_type| ("event_type", event_type)));
-        let answer = client.get(&["v1", "webhooks", &webhook, "deliveries"], &query).await?;
-        if self.follow {
-            return follow(&client, &webhook, &query, answer).await;
+        let Self { webhook, follow, delivered, event_type, limit, connection, output } = self;
+        let way = connection.open().await?;
+        let shown = Shown { delivered, event_type, limit };
+        if follow {
+            return way.follow(&webhook, &shown).await;
         }
-        let Page { deliveries } = client.understand(answer.clone())?;
-        self.output.print(
+        let answer = way.deliveries(&webhook, &shown).await?;
+        let Page { deliveries } = understood(&answer)?;
+        output.print(
             &answer,
             |_| deliveries.iter().map(|delivery| delivery.id.clone()).collect(),
-            |out| {
-                let head = ["DELIVERY", "TYPE", "EVENT", "OUTCOME", "ATTEMPTS", "CODE", "MS", "WHEN"];
-                output::table(out, head, deliveries.iter().map(Delivery::row))
-            },
+            |out| output::table(out, Delivery::HEAD, deliveries.iter().map(Delivery::row)),
         )
-    }
-}
-
-/// Prints a line for each delivery that is new or has changed, the oldest first.
-async fn follow(client: &Client, webhook: &str, query: &[(&str, String)], first: Value) -> Result<(), Error> {
-    let mut shown: HashMap<String, Delivery> = HashMap::new();
-    let mut answer = first;
-    loop {
-        let Page { deliveries } = client.understand(answer)?;
-        for delivery in deliveries.iter().rev() {
-            if shown.get(&delivery.id) != Some(delivery) {
-                output::line(&delivery.line())?;
-            }
-        }
-        // What has left the page is not asked for any more.
-        shown = deliveries.into_iter().map(|delivery| (delivery.id.clone(), delivery)).collect();
-        tokio::time::sleep(INTERVAL).await;
-        answer = client.get(&["v1", "webhooks", webhook, "deliveries"], query).await?;
-    }
-}
-
-impl Delivery {
-    fn style(&self) -> Style {
-        match self.outcome.as_str() {
-            "Delivered" => GOOD,
-            "Failed" | "DeadLettered" => BAD,
-            "Retrying" => WAITING,
-            _ => PLAIN,
-        }
-    }
-
-    /// When it was delivered, or will be tried again, or why it was not.
-    fn when(&self) -> String {
-        match (&self.delivered_at, &self.next_retry_at, &self.last_error) {
-            (Some(delivered), _, _) => delivered.clone(),
-            (None, Some(next), Some(error)) => format!("next try {next}: {error}"),
-            (None, Some(next), None) => format!("next try {next}"),
-            (None, None, Some(error)) => error.clone(),
-            (None, None, None) => String::new(),
-        }
-    }
-
-    fn row(&self) -> [Cell; 8] {
-        let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-        [
-            (PLAIN, self.id.clone()),
-            (PLAIN, self.event_type.clone()),
-            (FAINT, self.event_id.clone()),
-            (self.style(), self.outcome.clone()),
-            (PLAIN, self.attempts.to_string()),
-            (PLAIN, number(self.response_code.map(u64::from))),
-            (PLAIN, number(self.response_time_ms)),
-            (FAINT, self.when()),
-        ]
-    }
-
-    fn line(&self) -> String {
-        let cells = self.row().map(|(style, text)| styled(style, &text.replace(char::is_control, " ")));
-        cells.join("  ")
     }
 }
 
 /// Tries a delivery again.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright retry del_06d8k3q7m2x5r
+  kubectl hookwright retry warehouse-06d8k3q7m2x5r
+
+Rights through the API server: list, watch and patch webhookdeliveries")]
 pub struct Retry {
-    /// Id of the delivery (del_…)
+    /// Id of the delivery (del_…), or the name of its object
     #[arg(value_name = "DELIVERY")]
     delivery: String,
     #[command(flatten)]
@@ -155,17 +77,32 @@ pub struct Retry {
 
 impl Retry {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let client = self.connection.client()?;
-        let path = ["v1", "webhooks", "deliveries", &self.delivery, "retry"];
-        let answer = client.post(&path, Vec::new()).await?;
-        let delivery: Delivery = client.understand(answer.clone())?;
+        let way = self.connection.open().await?;
+        let Retried { answer, attempted } = way.retry(&self.delivery).await?;
+        let delivery: Delivery = understood(&answer)?;
         self.output.print(
             &answer,
             |_| vec![delivery.id.clone()],
             |out| {
                 let Delivery { id, event_type, event_id, attempts, .. } = &delivery;
-                writeln!(out, "{id} ({event_type} {event_id}) is due now, after {attempts} attempts")
+                write!(out, "{id} ({event_type} {event_id}) ")?;
+                if attempted {
+                    writeln!(out, "is {}, after attempt {attempts}", delivery.outcome)
+                } else {
+                    writeln!(out, "is due now, after {attempts} attempts")
+                }
             },
-        )
+        )?;
+        if attempted && !delivery.delivered {
+            let why = delivery.last_error.unwrap_or(delivery.outcome);
+            return Err(Error::NotDelivered(why));
+        }
+        Ok(())
     }
+}
+
+/// What an answer says, in a type of ours.
+pub(super) fn understood<T: for<'de> Deserialize<'de>>(answer: &serde_json::Value) -> Result<T, Error> {
+    T::deserialize(answer)
+        .map_err(|error| Error::Foreign { server: "what was asked".to_owned(), detail: error.to_string() })
 }

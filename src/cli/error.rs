@@ -45,13 +45,61 @@ pub enum Error {
     Client(String),
     /// The API does not answer.
     #[error(
-        "failed to reach {server}: {detail}; name the address of the API with --server or HOOKWRIGHT_SERVER"
+        "failed to reach {server}: {detail}; name the address of the API with --server or HOOKWRIGHT_SERVER, \
+         or a cluster with --kubeconfig"
     )]
     Unreachable {
         /// Its address.
         server: String,
         /// What happened.
         detail: String,
+    },
+    /// The API server of a cluster does not answer.
+    #[error(
+        "failed to reach the API server {server} of the context '{context}': {detail}; see whether that cluster \
+         runs, or choose another with --context"
+    )]
+    ApiServer {
+        /// Its address.
+        server: String,
+        /// What the kubeconfig calls it.
+        context: String,
+        /// What happened.
+        detail: String,
+    },
+    /// Nobody does what an object asks for.
+    #[error(
+        "no operator has taken it up within {seconds} s: see whether one runs and serves the namespace \
+         {namespace} ('kubectl get pods -A -l app.kubernetes.io/name=hookwright'); the request stays, and is \
+         done once there is one"
+    )]
+    NoOperator {
+        /// The namespace.
+        namespace: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// There is no kubeconfig that can be used.
+    #[error("failed to use the kubeconfig: {0}; name another with --kubeconfig, or the API with --server")]
+    Kubeconfig(String),
+    /// The API server does not let the user in, or not do this.
+    #[error("{0}")]
+    Denied(String),
+    /// The API server does not know a thing.
+    #[error("{0}")]
+    Missing(String),
+    /// What is there does not allow it.
+    #[error("{0}")]
+    Unfit(String),
+    /// Not all events of a file were accepted.
+    #[error(
+        "{failed} of {all} events were not accepted; sending the same file again sends none twice that has an id"
+    )]
+    Refusals {
+        /// How many were not.
+        failed: usize,
+        /// How many there are.
+        all: usize,
     },
     /// It answers, but not as the API does.
     #[error("{server} does not answer as Hookwright does: {detail}")]
@@ -86,15 +134,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// 1 failed, 2 wrong usage, 3 the API does not answer, 4 the caller may not do this, 5 there is no such
+    /// 1 failed, 2 wrong usage, 3 nobody answers, 4 the caller may not do this, 5 there is no such
     /// thing.
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
             Self::Input(_) => 2,
-            Self::Unreachable { .. } | Self::Foreign { .. } => 3,
-            Self::Refused { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. } => 4,
-            Self::Refused { status: StatusCode::NOT_FOUND, .. } | Self::NoWebhook(_) => 5,
+            Self::Unreachable { .. }
+            | Self::Foreign { .. }
+            | Self::ApiServer { .. }
+            | Self::NoOperator { .. } => 3,
+            Self::Refused { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }
+            | Self::Denied(_) => 4,
+            Self::Refused { status: StatusCode::NOT_FOUND, .. } | Self::NoWebhook(_) | Self::Missing(_) => 5,
             Self::Refused { .. }
             | Self::Runtime(_)
             | Self::File { .. }
@@ -102,6 +154,9 @@ impl Error {
             | Self::Listen { .. }
             | Self::Stdout(_)
             | Self::Client(_)
+            | Self::Kubeconfig(_)
+            | Self::Unfit(_)
+            | Self::Refusals { .. }
             | Self::NotDelivered(_)
             | Self::NotGenuine(_) => 1,
         }

@@ -33,6 +33,9 @@ const OF_THE_CONNECTION: [HeaderName; 4] =
 
 /// Receives webhooks.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright listen
+  hookwright listen 127.0.0.1:4000 --secret-file secret --forward http://127.0.0.1:8000/hooks")]
 pub struct Listen {
     /// Address to listen on; every path of it takes webhooks
     #[arg(value_name = "ADDR", default_value = "127.0.0.1:3000")]

@@ -25,6 +25,10 @@ const SHOWN: usize = 1000;
 
 /// Makes a test event.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright mock resource.created
+  hookwright mock user.login | hookwright send -
+  hookwright mock user.login --send http://127.0.0.1:3000/ --secret-file secret")]
 pub struct Mock {
     /// Type of the event: one of the catalogue, or any other
     #[arg(value_name = "TYPE", value_parser = event_type)]

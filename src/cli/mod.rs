@@ -2,7 +2,7 @@
 //!
 //! | commands | speak to |
 //! |---|---|
-//! | `send` `test` `deliveries` `retry` `redrive` `rotate` `explain` | the REST API, by [`client`] |
+//! | `send` `test` `deliveries` `retry` `redrive` `rotate` `explain` | the REST API or the API server, by a [`way`] |
 //! | `listen` `mock` `verify` | nobody, or a receiver: they know what a receiver knows |
 //! | `completions` `man` | the shell |
 //!
@@ -10,16 +10,23 @@
 //! say about that goes to stderr.
 
 mod client;
+mod cluster;
+mod connection;
 mod deliveries;
+mod delivery;
 mod error;
 mod explain;
 mod listen;
 mod mock;
 mod output;
+mod progress;
 mod send;
 mod shell;
 mod verify;
+mod way;
 mod webhooks;
+
+use std::io;
 
 use clap::Subcommand;
 
@@ -60,7 +67,7 @@ pub fn run(command: Command) -> Result<(), Error> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match command {
             Command::Send(command) => command.run().await,
             Command::Test(command) => command.run().await,
@@ -75,5 +82,10 @@ pub fn run(command: Command) -> Result<(), Error> {
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         }
-    })
+    });
+    match done {
+        // Whoever reads the first lines only, as `head` does, has what they wanted.
+        Err(Error::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }

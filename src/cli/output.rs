@@ -65,6 +65,17 @@ pub(super) fn line(text: &str) -> Result<(), Error> {
     tolerate(writeln!(anstream::stdout().lock(), "{text}"))
 }
 
+/// Prints a line for people who follow what goes on; an error where nobody reads it any more.
+pub(super) fn news(text: &str) -> Result<(), Error> {
+    writeln!(anstream::stdout().lock(), "{text}").map_err(Error::Stdout)
+}
+
+/// Says something about what is printed, to people only.
+pub(super) fn note(text: &str) {
+    // Where nobody reads it, nobody misses it.
+    drop(writeln!(anstream::stderr().lock(), "{text}"));
+}
+
 /// Text in a style; on what is no terminal, or where `NO_COLOR` says so, only the text remains.
 pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")

@@ -41,3 +41,37 @@ impl Man {
         clap_mangen::generate_to(CommandLine::command(), &self.folder).map_err(failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn every_command_shows_examples_that_it_understands() {
+        let program = CommandLine::command();
+        for command in [
+            "send",
+            "test",
+            "deliveries",
+            "retry",
+            "redrive",
+            "rotate",
+            "explain",
+            "listen",
+            "verify",
+            "mock",
+        ] {
+            let help = program.find_subcommand(command).unwrap().get_after_help().unwrap().to_string();
+            let examples = help.lines().filter_map(|line| line.strip_prefix("  "));
+            let of_it: Vec<_> = examples.flat_map(|line| line.split(" | ")).collect();
+            assert!(of_it.iter().any(|line| line.contains(&format!("hookwright {command} "))), "{help}");
+            for example in of_it {
+                let plain = example.trim_start_matches("kubectl ").replace('\'', "");
+                let parsed = CommandLine::try_parse_from(plain.split_whitespace());
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}

@@ -15,6 +15,9 @@ use crate::clock;
 
 /// Checks a captured request.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright verify request.txt --secret-file secret
+  hookwright verify - --secret-file old --secret-file new --tolerance 300")]
 pub struct Verify {
     /// File with the request as it went over the wire: headers, an empty line, the body; - for stdin
     #[arg(value_name = "REQUEST")]

@@ -1,14 +1,20 @@
 //! `hookwright test`, `redrive` and `rotate`: what is done with one webhook.
 
-use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::client::Connection;
+use super::connection::Connection;
+use super::deliveries::understood;
 use super::error::Error;
-use super::output::{FAINT, GOOD, Output, styled};
+use super::output::{FAINT, GOOD, Output, note, styled};
+use super::progress::Progress;
+use super::way::{Failed, Way};
+
+/// How often those who wait for the end of a redrive ask.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A webhook by its name or id, and how it is reached.
 #[derive(Debug, Args)]
@@ -22,24 +28,19 @@ struct Named {
     output: Output,
 }
 
-impl Named {
-    /// Posts to a route of the webhook and answers what came back.
-    async fn post(self, route: &[&str], body: &Value) -> Result<(Value, Output), Error> {
-        let client = self.connection.client()?;
-        let webhook = client.webhook(&self.webhook).await?;
-        let path = [&["v1", "webhooks", &webhook.id], route].concat();
-        Ok((client.post(&path, body.to_string().into_bytes()).await?, self.output))
-    }
-}
-
 /// Sends a test event.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright test warehouse
+  hookwright test warehouse --event-type user.login --data '{\"n\":7}'
+
+Rights through the API server: get and patch webhooks; list webhookdeliveries")]
 pub struct Test {
     #[command(flatten)]
     webhook: Named,
-    /// Type of the event
-    #[arg(long, value_name = "TYPE", default_value = "test.ping")]
-    event_type: String,
+    /// Type of the event [default: test.ping]
+    #[arg(long, value_name = "TYPE")]
+    event_type: Option<String>,
     /// Its data (a JSON object)
     #[arg(long, value_name = "JSON")]
     data: Option<String>,
@@ -47,12 +48,11 @@ pub struct Test {
 
 impl Test {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let mut body = json!({ "event_type": self.event_type });
-        if let Some(data) = self.data {
-            let wrong = |error| Error::Input(format!("--data is no JSON: {error}"));
-            body["data"] = serde_json::from_str(&data).map_err(wrong)?;
-        }
-        let (answer, output) = self.webhook.post(&["test"], &body).await?;
+        let Self { webhook: Named { webhook, connection, output }, event_type, data } = self;
+        let data = data.map(|data| {
+            serde_json::from_str(&data).map_err(|error| Error::Input(format!("--data is no JSON: {error}")))
+        });
+        let answer = connection.open().await?.test(&webhook, event_type, data.transpose()?).await?;
         let text = |field: &str| answer[field].as_str().map(str::to_owned);
         let code = answer["response_code"].as_u64().map(|code| format!("HTTP {code}"));
         if answer["delivered"] != true {
@@ -77,12 +77,21 @@ impl Test {
 
 /// Makes failed deliveries due.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright redrive warehouse --dry-run
+  hookwright redrive warehouse --follow
+  hookwright redrive warehouse --event-type user.login --since 2024-01-15T00:00:00Z
+
+Rights through the API server: get, list, watch and patch webhooks")]
 pub struct Redrive {
     #[command(flatten)]
     webhook: Named,
     /// Only count them
     #[arg(long)]
     dry_run: bool,
+    /// Go on until no delivery of the webhook waits any more; exit code 1 where some have failed again
+    #[arg(long, short, conflicts_with = "dry_run")]
+    follow: bool,
     /// Only those made at or after this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -101,24 +110,55 @@ struct Redriven {
 
 impl Redrive {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let Self { webhook, dry_run, since, until, event_type } = self;
-        let mut body = json!({ "dry_run": dry_run });
-        for (field, value) in [("since", since), ("until", until), ("event_type", event_type)] {
-            if let Some(value) = value {
-                body[field] = value.into();
-            }
-        }
-        let (answer, output) = webhook.post(&["redrive"], &body).await?;
-        let Redriven { count } = Redriven::deserialize(&answer)
-            .map_err(|error| Error::Input(format!("the API answers a redrive otherwise: {error}")))?;
+        let Self {
+            webhook: Named { webhook, connection, output },
+            dry_run,
+            follow,
+            since,
+            until,
+            event_type,
+        } = self;
+        let (way, failed) = (connection.open().await?, Failed { since, until, event_type });
+        let answer = if dry_run {
+            way.count_failed(&webhook, &failed).await?
+        } else {
+            way.redrive(&webhook, &failed).await?
+        };
+        let Redriven { count } = understood(&answer)?;
         let deliveries = if count == 1 { "delivery" } else { "deliveries" };
         let done = if dry_run { "would be sent again" } else { "will be sent again" };
-        output.print(&answer, |_| Vec::new(), |out| writeln!(out, "{count} failed {deliveries} {done}"))
+        output.print(&answer, |_| Vec::new(), |out| writeln!(out, "{count} failed {deliveries} {done}"))?;
+        if follow { wait(&way, &webhook, &failed, count).await } else { Ok(()) }
+    }
+}
+
+/// Waits until nothing waits, and says whether all went well.
+async fn wait(way: &Way, webhook: &str, failed: &Failed, count: u64) -> Result<(), Error> {
+    let progress = Progress::new("deliveries done", usize::try_from(count).unwrap_or(usize::MAX));
+    loop {
+        let unfinished = way.unfinished(webhook).await?;
+        progress.reached(usize::try_from(count.saturating_sub(unfinished)).unwrap_or(usize::MAX));
+        if unfinished == 0 {
+            break;
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+    drop(progress);
+    match understood(&way.count_failed(webhook, failed).await?)? {
+        Redriven { count: 0 } => Ok(()),
+        Redriven { count } => Err(Error::NotDelivered(format!(
+            "{count} failed again; 'hookwright deliveries {webhook}' says why"
+        ))),
     }
 }
 
 /// Replaces the signing secret.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookwright rotate warehouse
+  hookwright rotate warehouse --output json
+
+Rights through the API server: get webhooks; get and patch secrets")]
 pub struct Rotate {
     #[command(flatten)]
     webhook: Named,
@@ -126,18 +166,27 @@ pub struct Rotate {
 
 impl Rotate {
     pub(super) async fn run(self) -> Result<(), Error> {
-        let (answer, output) = self.webhook.post(&["secret", "rotate"], &json!({})).await?;
+        let Named { webhook, connection, output } = self.webhook;
+        let answer = connection.open().await?.rotate(&webhook).await?;
         let secret = answer["secret"].as_str().unwrap_or_default().to_owned();
-        output.print(
-            &answer,
-            |answer| answer["id"].as_str().map(str::to_owned).into_iter().collect(),
-            |out| {
-                writeln!(out, "{secret}")?;
-                writeln!(
-                    anstream::stderr(),
-                    "This is shown once. The secret before it signs, too, for a while."
-                )
-            },
-        )
+        let id = |answer: &Value| answer["id"].as_str().map(str::to_owned).into_iter().collect();
+        output.print(&answer, id, |out| writeln!(out, "{secret}"))?;
+        let overlap = match answer["overlap_seconds"].as_u64() {
+            Some(0) => "does not sign any more".to_owned(),
+            Some(seconds) => format!("signs, too, for {}", span(seconds)),
+            None => "signs, too, for a while".to_owned(),
+        };
+        note(&format!("The secret is shown this once. The one before it {overlap}."));
+        Ok(())
+    }
+}
+
+/// Seconds as people say them.
+fn span(seconds: u64) -> String {
+    let whole = |unit: u64| seconds >= unit && seconds.is_multiple_of(unit);
+    match seconds {
+        _ if whole(3600) => format!("{} h", seconds / 3600),
+        _ if whole(60) => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
     }
 }

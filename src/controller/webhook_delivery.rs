@@ -14,7 +14,7 @@
 //! label `hookwright.dev/delivery` is a view: it shows a delivery and is never the reason to send
 //! one. Canceling and retrying work on both.
 
-mod gitops;
+pub mod gitops;
 mod locate;
 mod obey;
 mod reconcile;

@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use hookwright_testbed::{Folder, Output as Printed, Process};
 use serde_json::{Value, json};
 
 use crate::support::{DEADLINE, Standalone};
+
+mod bad_input;
+mod cluster;
+mod terminal;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -47,6 +51,7 @@ impl Ended {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
     command.args(arguments).env_remove("HOOKWRIGHT_SERVER").env_remove("HOOKWRIGHT_TOKEN");
+    command.env_remove("KUBECONFIG").env("RUST_BACKTRACE", "1").stdin(Stdio::null());
     command
 }
 
@@ -150,6 +155,8 @@ async fn an_event_is_sent_explained_and_followed_to_its_receiver() {
     call(&["retry", "del_1"]).await.fails(5, "'del_1' is not");
     call(&["rotate", "logins"]).await.fails(1, "change it there");
     call(&["test", "logins", "--data", "{"]).await.fails(2, "--data is no JSON");
+    assert_eq!(call(&["redrive", "logins", "--dry-run", "-o", "json"]).await.json(), json!({ "count": 0 }));
+    assert!(call(&["redrive", "logins", "--follow"]).await.success().starts_with("0 failed deliveries will"));
 }
 
 #[tokio::test]

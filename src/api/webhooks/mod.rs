@@ -161,6 +161,8 @@ pub(super) async fn delete(
 pub(super) struct Rotated {
     id: String,
     secret: String,
+    /// How long the secret before it signs, too.
+    overlap_seconds: u64,
 }
 
 /// `POST /v1/webhooks/{id}/secret/rotate`
@@ -178,7 +180,11 @@ pub(super) async fn rotate(
     }
     let key = generated_key()?;
     api.set_key(&endpoint, &object, &key).await?;
-    Ok(Json(Rotated { id: endpoint.id.to_string(), secret: key.expose_secret().to_owned() }))
+    Ok(Json(Rotated {
+        id: endpoint.id.to_string(),
+        secret: key.expose_secret().to_owned(),
+        overlap_seconds: object.signing_overlap().as_secs(),
+    }))
 }
 
 impl Api {

@@ -19,10 +19,10 @@ const ANNOTATIONS: [&str; 3] =
 /// Who writes objects that have no such mark: Argo CD may be told to track by a label that others use, too.
 const MANAGERS: [&str; 1] = ["argocd-controller"];
 
-/// Whether an object that is deleted would come back. It would be another one, and sent again.
-pub(super) fn would_come_back(object: &WebhookDelivery) -> bool {
-    let managed = object.metadata.managed_fields.iter().flatten();
-    let mut managers = managed.filter_map(|entry| entry.manager.as_deref());
+/// Whether an object that is deleted, or changed, would come back as it was.
+#[must_use]
+pub fn would_come_back(object: &impl ResourceExt) -> bool {
+    let mut managers = object.managed_fields().iter().filter_map(|entry| entry.manager.as_deref());
     LABELS.iter().any(|label| object.labels().contains_key(*label))
         || ANNOTATIONS.iter().any(|annotation| object.annotations().contains_key(*annotation))
         || managers.any(|manager| MANAGERS.contains(&manager))

@@ -21,7 +21,7 @@ mod webhook;
 pub use cluster::{AUDIENCE, Cluster, Output, VOLUME, cluster, program};
 pub use collector::{Collector, attributes};
 pub use namespace::Namespace;
-pub use operator::{Operator, client};
+pub use operator::{Operator, client, kubeconfig};
 pub use receiver::{Receiver, Request, verify};
 pub use signer::Signer;
 pub use standalone::Standalone;

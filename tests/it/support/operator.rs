@@ -171,7 +171,7 @@ impl Drop for Operator {
 }
 
 /// Writes a kubeconfig of the service account that has this token.
-fn kubeconfig(cluster: &Cluster, folder: &Folder, token: &str) -> PathBuf {
+pub fn kubeconfig(cluster: &Cluster, folder: &Folder, token: &str) -> PathBuf {
     let admin = fs::read_to_string(cluster.kubeconfig()).unwrap();
     let (cluster_of_it, _) = admin.split_once("users:").unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
