@@ -5,6 +5,7 @@ mod proxy;
 mod stage;
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -35,6 +36,24 @@ async fn does_what_receivers_do(name: &str, program: impl FnOnce(&Folder) -> Com
         writeln!(table, "  {mark} {case}  {why}").unwrap();
     }
     assert!(cases.iter().all(|(_, outcome)| outcome.is_ok()), "{name}:\n{table}it said:\n{}", stage.log());
+}
+
+/// Their own tests, as they come with them.
+fn tests_itself(name: &str, mut program: Command) {
+    program.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/receivers").join(name));
+    let output = program.output().unwrap();
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{name}: {}", said.concat());
+}
+
+#[test]
+fn the_ones_on_express_and_flask_try_again_what_fails_and_give_up_in_the_end() {
+    let mut node = Command::new("node");
+    node.args(["--test", "work.test.mjs"]);
+    tests_itself("express", node);
+    let mut python = Command::new("python3");
+    python.args(["-B", "-m", "unittest", "test_work"]);
+    tests_itself("flask", python);
 }
 
 #[tokio::test]

@@ -52,11 +52,15 @@ class Memory {
 
 export class Work {
   #router;
+  #backoffMs;
+  #timeoutMs;
   #memory = new Memory();
   #running = new Set();
 
-  constructor(router) {
+  constructor(router, { backoffMs = BACKOFF_MS, timeoutMs = TIMEOUT_MS } = {}) {
     this.#router = router;
+    this.#backoffMs = backoffMs;
+    this.#timeoutMs = timeoutMs;
   }
 
   hasRoomFor(count) {
@@ -81,14 +85,14 @@ export class Work {
   async #handle(event) {
     let routes = this.#router.matching(event.type);
     for (let attempt = 1; ; attempt += 1) {
-      const results = await Promise.allSettled(routes.map(({ handler }) => within(TIMEOUT_MS, handler, event)));
-      results.forEach(({ reason }, index) => {
-        if (reason) console.error(`handler ${routes[index].pattern} failed for ${event.id}, attempt ${attempt}:`, reason);
+      const results = await Promise.allSettled(routes.map(({ handler }) => within(this.#timeoutMs, handler, event)));
+      results.forEach(({ status, reason }, index) => {
+        if (status === 'rejected') console.error(`handler ${routes[index].pattern} failed for ${event.id}, attempt ${attempt}:`, reason);
       });
       routes = routes.filter((_, index) => results[index].status === 'rejected');
       if (routes.length === 0) return;
       if (attempt === ATTEMPTS) break;
-      await sleep(BACKOFF_MS * 2 ** (attempt - 1));
+      await sleep(this.#backoffMs * 2 ** (attempt - 1));
     }
     console.error(`gave up ${event.id}`);
     this.#memory.forget(event.id); // If it is sent again, it is welcome.

@@ -67,8 +67,10 @@ class Memory:
 class Work:
     """Works on events in a thread of its own. Handlers that block belong into `asyncio.to_thread`."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, backoff: float = BACKOFF_SECONDS, timeout: float = TIMEOUT_SECONDS) -> None:
         self._router = router
+        self._backoff = backoff
+        self._timeout = timeout
         self._memory = Memory()
         self._running = set()
         self._loop = asyncio.new_event_loop()
@@ -103,13 +105,13 @@ class Work:
             if not routes:
                 return
             if attempt < ATTEMPTS:
-                await asyncio.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+                await asyncio.sleep(self._backoff * 2 ** (attempt - 1))
         logging.error("gave up %s", event["id"])
         self._memory.forget(event["id"])  # If it is sent again, it is welcome.
 
     async def _run(self, event: dict, routes: list, attempt: int) -> list:
         """Runs handlers side by side, and returns those that failed."""
-        runs = [asyncio.wait_for(handler(event), TIMEOUT_SECONDS) for _, handler in routes]
+        runs = [asyncio.wait_for(handler(event), self._timeout) for _, handler in routes]
         results = await asyncio.gather(*runs, return_exceptions=True)
         failed = [(route, error) for route, error in zip(routes, results) if isinstance(error, BaseException)]
         for (pattern, _), error in failed:
