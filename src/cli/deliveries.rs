@@ -104,5 +104,5 @@ impl Retry {
 /// What an answer says, in a type of ours.
 pub(super) fn understood<T: for<'de> Deserialize<'de>>(answer: &serde_json::Value) -> Result<T, Error> {
     T::deserialize(answer)
-        .map_err(|error| Error::Foreign { server: "what was asked".to_owned(), detail: error.to_string() })
+        .map_err(|error| Error::Foreign { server: "whoever was asked".to_owned(), detail: error.to_string() })
 }

@@ -130,7 +130,7 @@ impl Way {
                 for delivery in deliveries.iter().rev() {
                     known.show(delivery)?;
                 }
-                cluster.follow(webhook, shown, |delivery| known.show(delivery)).await
+                cluster.follow(webhook, shown, &mut known).await
             }
         }
     }
@@ -295,16 +295,22 @@ fn batches<'a, 'b>(events: &'a [&'b RawValue]) -> Vec<&'a [&'b RawValue]> {
 }
 
 /// What those who follow have seen.
-#[derive(Default)]
-struct Known(HashMap<String, Delivery>);
+#[derive(Debug, Default)]
+pub(super) struct Known(HashMap<String, Delivery>);
 
 impl Known {
-    fn show(&mut self, delivery: &Delivery) -> Result<(), Error> {
+    /// Prints a line for a delivery, unless it says what was seen before.
+    pub(super) fn show(&mut self, delivery: &Delivery) -> Result<(), Error> {
         if self.0.get(&delivery.id) == Some(delivery) {
             return Ok(());
         }
         self.0.insert(delivery.id.clone(), delivery.clone());
         output::news(&delivery.line())
+    }
+
+    /// It is gone, and not asked for any more.
+    pub(super) fn forget(&mut self, delivery: &Delivery) {
+        self.0.remove(&delivery.id);
     }
 
     /// What has left the page is not asked for any more.

@@ -12,7 +12,7 @@ use super::Cluster;
 use crate::cli::delivery::Delivery;
 use crate::cli::error::Error;
 use crate::cli::output::note;
-use crate::cli::way::Shown;
+use crate::cli::way::{Known, Shown};
 use crate::crd::condition::{Holds, Type};
 use crate::crd::webhook_delivery::Outcome;
 use crate::crd::{Webhook, WebhookDelivery};
@@ -34,24 +34,26 @@ impl Cluster {
         Ok(json!({ "deliveries": deliveries }))
     }
 
-    /// Tells of every delivery of a webhook that is there, comes or changes, for ever.
+    /// Shows every delivery of a webhook that is there, comes or changes, for ever.
     pub(in crate::cli) async fn follow(
         &self,
         named: &str,
         shown: &Shown,
-        mut tell: impl FnMut(&Delivery) -> Result<(), Error>,
+        known: &mut Known,
     ) -> Result<(), Error> {
         let webhook = self.webhook(named).await?.name_any();
         let of_webhook = watcher::Config::default().fields(&selector(&webhook));
-        let mut watched = pin!(watcher(self.objects(), of_webhook).default_backoff().applied_objects());
+        let mut watched = pin!(watcher(self.objects(), of_webhook).default_backoff());
         while let Some(seen) = watched.next().await {
             match seen {
-                Ok(object) => {
+                Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                     let delivery = delivery(&object);
                     if shown.has(&delivery) {
-                        tell(&delivery)?;
+                        known.show(&delivery)?;
                     }
                 }
+                Ok(watcher::Event::Delete(object)) => known.forget(&delivery(&object)),
+                Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
                 Err(error) => match self.watch_failed(error) {
                     denied @ (Error::Denied(_) | Error::Missing(_)) => return Err(denied),
                     // A server that is away for a while comes back.

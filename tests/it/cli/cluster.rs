@@ -1,15 +1,16 @@
 //! The commands through the API server, each as a user who has the rights that its help names and no others.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
-use hookwright_testbed::Folder;
+use hookwright_testbed::{Folder, Output as Printed, Process};
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
-use super::{Ended, command, ended, files};
+use super::{Ended, command, ended, files, prints};
 use crate::support::{self, Cluster, Namespace, Operator, Receiver, eventually, webhook};
 
 const EGRESS: &[&str] = &["--egress-allow", "127.0.0.0/8"];
@@ -40,11 +41,15 @@ impl User {
     }
 
     async fn calls(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments)).await
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
         command
             .args(["--namespace", &self.namespace])
             .env("KUBECONFIG", self.folder.path().join("kubeconfig"));
-        ended(command).await
+        command
     }
 }
 
@@ -121,6 +126,12 @@ async fn an_event_is_sent_once_and_its_deliveries_are_shown_retried_and_redriven
     assert!(again.calls(&["retry", id]).await.success().contains("is Delivered, after attempt 2"));
     again.calls(&["retry", "del_0000000000001"]).await.fails(5, "no WebhookDelivery object shows");
 
+    let rights: &[(&str, &[&str])] = &[("webhooks", &["get"]), ("webhookdeliveries", &["list", "watch"])];
+    let follower = User::new(cluster, &ns, "follower", rights).await;
+    let follow = follower.command(&["deliveries", "orders", "--follow"]);
+    let mut follow = Process::start(&follower.folder, "follow", &follow, Printed::Log).unwrap();
+    prints(&mut follow, "evt_1  Delivered  2  200").await;
+
     well.store(false, Ordering::SeqCst);
     let sent = sender.calls(&["send", &many]).await;
     assert!(sent.stdout.contains("evt_2 accepted, for 1 webhook"), "{}{}", sent.stdout, sent.stderr);
@@ -131,11 +142,12 @@ async fn an_event_is_sent_once_and_its_deliveries_are_shown_retried_and_redriven
     let owner = User::new(cluster, &ns, "owner", rights).await;
     let dry = ["redrive", "orders", "--dry-run"];
     until(&owner, &dry, "the failure", |said| said == "1 failed delivery would be sent again\n").await;
+    prints(&mut follow, "evt_2  Failed  1  502").await;
     owner.calls(&["redrive", "orders", "--event-type", "a"]).await.fails(2, "need the API, by --server");
     well.store(true, Ordering::SeqCst);
-    let followed = owner.calls(&["redrive", "orders", "--follow"]).await;
-    assert!(followed.stderr.contains("1 of 1 deliveries done"), "{}", followed.stderr);
-    assert_eq!(followed.success(), "1 failed delivery will be sent again\n");
+    let waited = owner.calls(&["redrive", "orders", "--follow"]).await;
+    assert!(waited.stderr.contains("1 of 1 deliveries done"), "{}", waited.stderr);
+    assert_eq!(waited.success(), "1 failed delivery will be sent again\n");
     assert_eq!(receiver.received().len(), 4);
 }
 
