@@ -74,7 +74,7 @@ impl Core {
         let (listener, address) = listen(address, &gate, security.is_some()).await?;
         let clock = Clock::system();
         let metrics = Arc::new(Metrics::new());
-        let (traces, export) = traces::start(settings.otlp_endpoint.as_ref())?;
+        let (traces, export) = traces::start(settings.otlp_endpoint.as_ref(), &metrics)?;
         let retention = Retention { age: limits.retention_age(), max_bytes: limits.retention_bytes };
         let path = data.join(DATABASE);
         let (store, notices, log) = store::open(store::Options { path, retention, clock: clock.clone() })?;

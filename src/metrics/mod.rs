@@ -63,6 +63,8 @@ pub struct Metrics {
     recent: Recent,
     status_writes: Family<ByObject, Counter>,
     status_write_failures: Family<ByObject, Counter>,
+    spans_recorded: Counter,
+    spans_sent: Counter,
 }
 
 impl Metrics {
@@ -93,6 +95,8 @@ impl Metrics {
             recent: Recent::default(),
             status_writes: Family::default(),
             status_write_failures: Family::default(),
+            spans_recorded: Counter::default(),
+            spans_sent: Counter::default(),
         };
         metrics.begin_at_zero();
         metrics.register();
@@ -205,6 +209,16 @@ impl Metrics {
         family.get_or_create(&ByObject::from(object)).inc();
     }
 
+    /// A span of a trace begins, which is to be sent to the collector.
+    pub fn span_recorded(&self) {
+        self.spans_recorded.inc();
+    }
+
+    /// The collector took so many spans.
+    pub fn spans_sent(&self, count: usize) {
+        self.spans_sent.inc_by(count as u64);
+    }
+
     /// What `/metrics/webhooks` shows.
     #[must_use]
     pub fn glance(&self) -> Glance {
@@ -281,6 +295,8 @@ impl Metrics {
             recent: _,
             status_writes,
             status_write_failures,
+            spans_recorded,
+            spans_sent,
         } = self;
         registry.register("events_accepted", "Events made durable", events_accepted.clone());
         registry.register("events_repeated", "Events published again", events_repeated.clone());
@@ -335,6 +351,8 @@ impl Metrics {
             "Statuses that could not be written to the API server",
             status_write_failures.clone(),
         );
+        registry.register("spans_recorded", "Spans of traces that began", spans_recorded.clone());
+        registry.register("spans_sent", "Spans that the collector took", spans_sent.clone());
     }
 }
 

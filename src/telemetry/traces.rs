@@ -14,6 +14,7 @@ mod collector;
 mod endpoint;
 mod span;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookwright_engine::batch;
@@ -27,6 +28,7 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use self::collector::{Client, Exporter};
 pub use self::endpoint::{Endpoint, InvalidEndpoint};
 pub use self::span::Span;
+use crate::metrics::Metrics;
 
 /// What the spans are made by, to those who read them.
 const SERVICE: &str = "hookwright";
@@ -35,7 +37,14 @@ const FLUSH: Duration = Duration::from_secs(5);
 
 /// Makes spans, if they are wanted. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Traces(Option<SdkTracer>);
+pub struct Traces(Option<Source>);
+
+/// Makes spans, and counts them.
+#[derive(Clone, Debug)]
+struct Source {
+    tracer: SdkTracer,
+    metrics: Arc<Metrics>,
+}
 
 /// Sends them.
 #[derive(Debug, Default)]
@@ -54,7 +63,7 @@ pub enum Error {
 
 /// Sends traces to the collector at this endpoint, or at the one that the environment names; to none
 /// where neither does, or where the environment turns them off. Needs the runtime.
-pub fn start(endpoint: Option<&Endpoint>) -> Result<(Traces, Export), Error> {
+pub fn start(endpoint: Option<&Endpoint>, metrics: &Arc<Metrics>) -> Result<(Traces, Export), Error> {
     let variable = |name: &str| std::env::var(name).ok();
     if !endpoint::is_wanted(endpoint, variable) {
         return Ok(Default::default());
@@ -71,9 +80,10 @@ pub fn start(endpoint: Option<&Endpoint>) -> Result<(Traces, Export), Error> {
     let provider = SdkTracerProvider::builder()
         .with_resource(resource(variable("OTEL_SERVICE_NAME")))
         .with_max_links_per_span(batch::Policy::MAX_SIZE)
-        .with_batch_exporter(Exporter::new(exporter.build()?))
+        .with_batch_exporter(Exporter::new(exporter.build()?, Arc::clone(metrics)))
         .build();
-    Ok((Traces(Some(provider.tracer(SERVICE))), Export(Some(provider))))
+    let source = Source { tracer: provider.tracer(SERVICE), metrics: Arc::clone(metrics) };
+    Ok((Traces(Some(source)), Export(Some(provider))))
 }
 
 /// What this process is: what the environment says of it goes before what it says itself.

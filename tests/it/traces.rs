@@ -151,6 +151,10 @@ async fn a_collector_that_is_away_holds_up_nothing_and_is_told_of_once() {
         publish(&standalone, id, &caller("01")).await;
     }
     receiver.requests(3).await;
+    let page = reqwest::get(format!("{}/metrics", standalone.url())).await.unwrap().text().await.unwrap();
+    for counted in ["hookwright_spans_recorded_total 6\n", "hookwright_spans_sent_total 0\n"] {
+        assert!(page.contains(counted), "{page}");
+    }
     let (status, printed) = standalone.stop().await;
     assert!(status.success());
     assert_eq!(printed.matches("failed to send traces to the collector").count(), 1, "{printed}");

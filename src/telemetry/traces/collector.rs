@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +15,8 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use reqwest::redirect;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+
+use crate::metrics::Metrics;
 
 /// How long the collector may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,6 +66,7 @@ impl HttpClient for Client {
 #[derive(Debug)]
 pub(super) struct Exporter<E> {
     inner: E,
+    metrics: Arc<Metrics>,
     failing: Mutex<Failing>,
 }
 
@@ -87,8 +90,8 @@ impl Failing {
 }
 
 impl<E> Exporter<E> {
-    pub(super) fn new(inner: E) -> Self {
-        Self { inner, failing: Mutex::default() }
+    pub(super) fn new(inner: E, metrics: Arc<Metrics>) -> Self {
+        Self { inner, metrics, failing: Mutex::default() }
     }
 }
 
@@ -96,10 +99,13 @@ impl<E: SpanExporter> SpanExporter for Exporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let exported = self.inner.export(batch).await;
-        if let Err(error) = &exported {
-            let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(lost) = failing.lose(spans, Instant::now()) {
-                tracing::warn!(%error, lost, "failed to send traces to the collector, so that spans are lost");
+        match &exported {
+            Ok(()) => self.metrics.spans_sent(spans),
+            Err(error) => {
+                let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(lost) = failing.lose(spans, Instant::now()) {
+                    tracing::warn!(%error, lost, "failed to send traces to the collector, so that spans are lost");
+                }
             }
         }
         exported

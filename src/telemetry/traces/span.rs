@@ -14,7 +14,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace;
 
-use super::{SERVICE, Traces};
+use super::{SERVICE, Source, Traces};
 use crate::store::{PublishError, Receipt};
 
 /// A span that is under way, if there are traces. It ends with what it is about, at the latest when it is dropped.
@@ -25,7 +25,7 @@ impl Traces {
     /// An event is published: below what its draft says it is published in.
     #[must_use]
     pub fn publish(&self, namespace: &str, draft: &Draft) -> Span {
-        let Self(Some(tracer)) = self else { return Span(None) };
+        let Self(Some(source)) = self else { return Span(None) };
         let attributes = [
             KeyValue::new("messaging.system", SERVICE),
             KeyValue::new("messaging.operation.name", "publish"),
@@ -37,14 +37,14 @@ impl Traces {
         let builder = SpanBuilder::from_name(format!("publish {namespace}"))
             .with_kind(SpanKind::Producer)
             .with_attributes(attributes);
-        Span(Some(tracer.build_with_context(builder, &below(draft.trace))))
+        source.begin(builder, draft.trace)
     }
 
     /// A request is made. Of one event: below its publish. Of several it is a trace of its own, with a link
     /// to each of them; unless none of them is recorded.
     #[must_use]
     pub fn attempt(&self, send: &Send, events: &[Option<Arc<Event>>]) -> Span {
-        let Self(Some(tracer)) = self else { return Span(None) };
+        let Self(Some(source)) = self else { return Span(None) };
         let published: Vec<_> = events.iter().flatten().filter_map(|event| event.trace).collect();
         let first = published.first().copied();
         let alone = events.len() == 1 || !published.iter().any(|trace| trace.sampled);
@@ -54,7 +54,17 @@ impl Traces {
             .with_kind(SpanKind::Client)
             .with_attributes(described(send, events))
             .with_links(links);
-        Span(Some(tracer.build_with_context(builder, &below(parent))))
+        source.begin(builder, parent)
+    }
+}
+
+impl Source {
+    fn begin(&self, builder: SpanBuilder, parent: Option<Trace>) -> Span {
+        let span = self.tracer.build_with_context(builder, &below(parent));
+        if span.span_context().is_sampled() {
+            self.metrics.span_recorded();
+        }
+        Span(Some(span))
     }
 }
 
