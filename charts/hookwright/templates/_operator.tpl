@@ -51,8 +51,10 @@
 {{- range .Values.egress.allow }}
 - --egress-allow={{ . }}
 {{- end }}
-{{- with .Values.traces.endpoint }}
+{{- with .Values.traces }}
+{{- with .endpoint }}
 - --otlp-endpoint={{ . }}
+{{- end }}
 {{- end }}
 {{- if .Values.tls.enabled }}
 - --tls-cert=/etc/hookwright/tls/tls.crt
