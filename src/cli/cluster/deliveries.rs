@@ -152,7 +152,7 @@ pub(super) fn delivery(object: &WebhookDelivery) -> Delivery {
 mod tests {
     use super::*;
 
-    fn object(status: Value) -> WebhookDelivery {
+    fn object(status: &Value) -> WebhookDelivery {
         let spec = json!({ "webhookRef": { "name": "orders" }, "event": { "type": "a.b", "id": "evt_1" } });
         let object = json!({ "metadata": { "name": "ping" }, "spec": spec, "status": status });
         serde_json::from_value(object).unwrap()
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn an_object_says_what_the_api_says_of_its_delivery() {
         let time = "2024-01-15T10:30:00Z";
-        let shown = delivery(&object(json!({
+        let shown = delivery(&object(&json!({
             "id": "del_1", "eventID": "evt_1", "outcome": "Retrying", "attempts": 2, "nextAttemptTime": time,
             "lastAttempt": { "time": time, "responseCode": 502, "responseMilliseconds": 7, "reason": "HTTPStatus",
                              "error": "HTTP 502" },
@@ -178,10 +178,10 @@ mod tests {
     fn one_that_was_not_sent_says_why() {
         let condition = json!({ "type": "Succeeded", "status": "False", "reason": "NotSubscribed",
             "message": "does not subscribe", "lastTransitionTime": "2024-01-15T10:30:00Z" });
-        let shown = delivery(&object(json!({ "conditions": [condition] })));
+        let shown = delivery(&object(&json!({ "conditions": [condition] })));
         assert_eq!((shown.id.as_str(), shown.outcome.as_str()), ("ping", "Failed"));
         assert_eq!(shown.last_error.as_deref(), Some("does not subscribe"));
-        assert_eq!(delivery(&object(json!({}))).outcome, "Pending");
+        assert_eq!(delivery(&object(&json!({}))).outcome, "Pending");
     }
 
     #[test]
