@@ -127,14 +127,14 @@ async fn the_operator_works_in_the_image() {
         let (_, rest) = log.split_once("listening on http://127.0.0.1:")?;
         Some(rest.split_once('\n')?.0.to_owned())
     };
-    let serves = process.until("listening", DEADLINE, async |process| port(process).is_some()).await;
-    serves.unwrap_or_else(|error| panic!("{error}"));
+    let listens = process.until("listening", DEADLINE, async |process| port(process).is_some()).await;
+    listens.unwrap_or_else(|error| panic!("{error}"));
 
     // By a name, so that a static binary has to look it up.
     let server = format!("http://localhost:{}", port(&process).unwrap());
     let send = ["hookwright", "send", "/var/lib/hookwright/event.json", "--server", &server];
-    let sent = tokio::process::Command::from(image.command(&send)).output().await.unwrap();
-    assert!(sent.status.success(), "{}{}", String::from_utf8_lossy(&sent.stderr), process.log());
+    let answer = tokio::process::Command::from(image.command(&send)).output().await.unwrap();
+    assert!(answer.status.success(), "{}{}", String::from_utf8_lossy(&answer.stderr), process.log());
     assert_eq!(receiver.requests(1).await.len(), 1);
 
     let backup = ["hookwright", "backup", "-"];
