@@ -35,3 +35,14 @@ impl Release {
         self.folder.join(format!("hookwright-{}.tgz", self.version))
     }
 }
+
+#[test]
+fn the_last_release_of_the_changelog_is_kept_whole() {
+    let changelog = fs::read_to_string(hookwright_testbed::project().join("CHANGELOG.md")).unwrap();
+    let mut headings = changelog.lines().filter_map(|line| line.strip_prefix("## "));
+    assert_eq!(headings.next(), Some("Unreleased"), "what comes next has its place above");
+    let last = headings.next().unwrap().split(' ').next().unwrap();
+    let release = Release::last();
+    assert_eq!(release.version, last, "make baseline keeps it");
+    assert!(release.definitions().is_file() && release.chart().is_file());
+}
