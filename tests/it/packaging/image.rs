@@ -19,6 +19,7 @@ root=$1 volume=$2
 mount --bind "$root" "$root"
 mount --bind "$volume" "$root/var/lib/hookwright"
 mount -t tmpfs tmpfs "$root/tmp"
+mount --rbind /dev "$root/dev"
 mount -o remount,bind,ro "$root"
 exec env --ignore-environment PATH=/usr/local/bin HOOKWRIGHT_LOG_LEVEL=info "$(command -v unshare)" --user \
   --map-user=65532 --map-group=65532 --root="$root" --wd=/ -- "${@:3}"
@@ -54,6 +55,7 @@ impl Image {
     /// Adds what containers get from their runtime; and, if the binary is not the released one, the libraries it needs.
     fn complete(&self, hosts: &str) {
         fs::create_dir(self.volume()).unwrap();
+        fs::create_dir(self.root().join("dev")).unwrap();
         fs::write(self.root().join("etc/hosts"), hosts).unwrap();
         fs::write(self.root().join("etc/resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
         let libraries = Command::new("ldd").arg(binary()).output().unwrap();
