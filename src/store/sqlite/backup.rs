@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -29,7 +29,7 @@ pub fn backup_to(path: &Path, to: &Path) -> Result<u64, Error> {
     };
     let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(to).map_err(failed)?;
     let written = backup(path, &mut file).and_then(|bytes| {
-        file.sync_all().and_then(|()| file::sync_directory(directory(to))).map_err(failed)?;
+        file.sync_all().and_then(|()| file::sync_directory_of(to)).map_err(failed)?;
         Ok(bytes)
     });
     if written.is_err() {
@@ -49,13 +49,14 @@ pub fn restore(path: &Path, from: &mut impl Read, replace: bool) -> Result<u64, 
     if !replace && fs::metadata(path).is_ok_and(|found| found.len() > 0) {
         return Err(Error::Exists(path.display().to_string()));
     }
-    let copy = beside(path, ".restored");
+    let copy = file::beside(path, ".restored");
     let restored = receive(&copy, from).and_then(|bytes| {
         for log in ["-wal", "-shm"] {
-            remove(&beside(path, log)).map_err(failed("remove the log of the database that was there"))?;
+            remove(&file::beside(path, log))
+                .map_err(failed("remove the log of the database that was there"))?;
         }
         fs::rename(&copy, path)
-            .and_then(|()| file::sync_directory(directory(path)))
+            .and_then(|()| file::sync_directory_of(path))
             .map_err(failed("put the backup in place"))?;
         Ok(bytes)
     });
@@ -104,12 +105,7 @@ fn receive(copy: &Path, from: &mut impl Read) -> Result<u64, Error> {
     drop(file);
     let connection = file::connect(copy).map_err(fault::at(copy, "open the backup"))?;
     schema::check(&connection, copy)?;
-    let found: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(fault::at(copy, "check the backup"))?;
-    if found != "ok" {
-        return Err(Error::Damaged { path: copy.display().to_string(), detail: found });
-    }
+    file::sound(&connection, copy, "PRAGMA integrity_check(1)", "check the backup")?;
     // The last connection takes its log and index with it.
     connection.close().map_err(|(_, error)| fault::at(copy, "close the backup")(error))?;
     Ok(bytes)
@@ -120,14 +116,4 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new(""))
 }

@@ -56,9 +56,7 @@ pub(super) fn create_directory(path: &Path) -> io::Result<()> {
 /// The lock is on a file of its own: closing any descriptor of the database's file would drop the
 /// locks that SQLite holds on it.
 pub(super) fn lock(path: &Path) -> Result<Lock, Error> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+    let name = beside(path, ".lock");
     let failed = |error: io::Error| Error::Io {
         action: "lock the database",
         detail: format!("{error} ({})", name.display()),
@@ -82,7 +80,7 @@ fn create(path: &Path) -> io::Result<()> {
     match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
         Ok(file) => {
             file.sync_all()?;
-            sync_directory(path.parent().unwrap_or(Path::new("")))
+            sync_directory_of(path)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -94,8 +92,7 @@ fn create(path: &Path) -> io::Result<()> {
 /// killed. Another user's file can be used where the group may, but not closed to it.
 fn close_to_others(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
+        let name = beside(path, suffix);
         let open = fs::metadata(&name).is_ok_and(|it| it.permissions().mode() & 0o077 != 0);
         if open && let Err(error) = fs::set_permissions(&name, Permissions::from_mode(0o600)) {
             warn!(%error, file = %name.display(), "failed to close the database to other users");
@@ -103,8 +100,20 @@ fn close_to_others(path: &Path) {
     }
 }
 
+/// The file whose name is that of the database and a suffix.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes durable that a file is there.
+pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    sync_directory(path.parent().unwrap_or(Path::new("")))
+}
+
 /// Makes the entries of a directory durable.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+fn sync_directory(directory: &Path) -> io::Result<()> {
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     File::open(directory)?.sync_all()
 }
@@ -133,8 +142,17 @@ pub(super) fn page_size(connection: &Connection) -> rusqlite::Result<u64> {
 fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
     let size = path.metadata().map_or(0, |metadata| metadata.len());
     let sql = if size <= CHECKED_WHOLE { "PRAGMA quick_check(1)" } else { "PRAGMA quick_check(webhooks)" };
-    let found: String =
-        connection.query_row(sql, [], |row| row.get(0)).map_err(fault::at(path, "check the database"))?;
+    sound(connection, path, sql, "check the database")
+}
+
+/// Sees what a check of SQLite finds.
+pub(super) fn sound(
+    connection: &Connection,
+    path: &Path,
+    sql: &str,
+    action: &'static str,
+) -> Result<(), Error> {
+    let found: String = connection.query_row(sql, [], |row| row.get(0)).map_err(fault::at(path, action))?;
     if found == "ok" {
         return Ok(());
     }
