@@ -65,12 +65,14 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether it is the same spec with the same receiver: what Secrets hold is part of the receiver, and not of the spec.
     pub(crate) fn is_as_before(&self, other: &Self) -> bool {
-        let same_target = match (&self.target, &other.target) {
+        if self.generation != other.generation {
+            return false;
+        }
+        match (&self.target, &other.target) {
             (Target::Receiver(ours), Target::Receiver(theirs)) => ours.fingerprint() == theirs.fingerprint(),
             (Target::Held(ours), Target::Held(theirs)) => ours == theirs,
             (Target::Receiver(_), Target::Held(_)) | (Target::Held(_), Target::Receiver(_)) => false,
-        };
-        self.generation == other.generation && same_target
+        }
     }
 }
 
