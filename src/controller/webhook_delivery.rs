@@ -14,7 +14,6 @@
 //! label `hookwright.dev/delivery` is a view: it shows a delivery and is never the reason to send
 //! one. Canceling and retrying work on both.
 
-pub mod gitops;
 mod locate;
 mod obey;
 mod reconcile;

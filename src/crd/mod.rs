@@ -10,6 +10,7 @@ pub mod annotation;
 pub mod condition;
 pub mod endpoint;
 mod field;
+pub mod gitops;
 mod rule;
 mod schema;
 pub mod secret;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{ListParams, Patch};
 use kube::runtime::wait::{self, await_condition};
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt};
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::deliveries::delivery;
-use super::{Cluster, FIELD_MANAGER};
+use super::{Cluster, patching, unmet};
 use crate::cli::error::Error;
 use crate::cli::way::Retried;
 use crate::clock;
 use crate::crd::annotation::{REDRIVE_REQUESTED_AT, RETRY_REQUESTED_AT, TEST_REQUESTED_AT};
-use crate::crd::condition::{Holds, Type};
+use crate::crd::condition::Type;
 use crate::crd::webhook::{Counts, Record};
 use crate::crd::webhook_delivery::Outcome;
 use crate::crd::{Webhook, WebhookDelivery};
@@ -135,8 +135,7 @@ impl Cluster {
     {
         let value = format!("{}-{:04x}", clock::wall(), fastrand::u16(..));
         let patch = Patch::Merge(json!({ "metadata": { "annotations": { annotation: value } } }));
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        api.patch(name, &params, &patch).await.map_err(|error| self.failed(error))?;
+        api.patch(name, &patching(), &patch).await.map_err(|error| self.failed(error))?;
         Ok(value)
     }
 
@@ -189,10 +188,7 @@ fn ended(object: &WebhookDelivery) -> bool {
 
 /// Nothing is sent to a webhook that is held.
 fn sendable(webhook: &Webhook) -> Result<(), Error> {
-    let conditions = webhook.status.as_ref().and_then(|status| status.conditions.as_deref());
-    let unready = conditions.unwrap_or_default().iter().find(|condition| {
-        condition.type_ == Type::Ready.as_str() && condition.status == Holds::False.as_str()
-    });
+    let unready = unmet(webhook).find(|condition| condition.type_ == Type::Ready.as_str());
     let why = match unready {
         _ if webhook.spec.suspend => "it is suspended",
         Some(unready) => &unready.message,

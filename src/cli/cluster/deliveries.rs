@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 
-use super::Cluster;
+use super::{Cluster, unmet};
 use crate::cli::delivery::Delivery;
 use crate::cli::error::Error;
 use crate::cli::output::note;
@@ -97,12 +97,8 @@ fn begin(object: &WebhookDelivery) -> i64 {
 
 /// That there are more deliveries than objects.
 fn incomplete(webhook: &Webhook, objects: usize) -> Option<String> {
-    let status = webhook.status.as_ref()?;
-    let conditions = status.conditions.as_deref().unwrap_or_default();
-    let cut = conditions.iter().find(|condition| {
-        condition.type_ == Type::RecordsComplete.as_str() && condition.status == Holds::False.as_str()
-    });
-    let counts = status.counts.unwrap_or_default();
+    let counts = webhook.status.as_ref()?.counts.unwrap_or_default();
+    let cut = unmet(webhook).find(|condition| condition.type_ == Type::RecordsComplete.as_str());
     let all = counts.pending + counts.retrying + counts.delivered + counts.failed;
     let why = match cut {
         Some(cut) => cut.message.as_str(),

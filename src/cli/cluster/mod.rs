@@ -22,12 +22,14 @@ use std::time::Duration;
 
 use hookwright_engine::id::WebhookId;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{ListParams, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use uuid::Uuid;
 
 use super::error::Error;
+use crate::crd::condition::Holds;
 use crate::crd::{Webhook, WebhookDelivery};
 
 /// How long it may take to be connected.
@@ -147,6 +149,17 @@ fn chosen(kubeconfig: &Kubeconfig, asked: Option<String>) -> Result<String, Erro
             "the kubeconfig has no current context: choose one with --context; there are: {known}"
         ))),
     }
+}
+
+/// What a webhook's status says does not hold.
+fn unmet(webhook: &Webhook) -> impl Iterator<Item = &Condition> {
+    let conditions = webhook.status.as_ref().and_then(|status| status.conditions.as_deref());
+    conditions.unwrap_or_default().iter().filter(|condition| condition.status == Holds::False.as_str())
+}
+
+/// How objects are changed.
+fn patching() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 /// The id of a webhook in requests and the API.

@@ -4,15 +4,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Cluster, FIELD_MANAGER, id};
+use super::{Cluster, id, patching};
 use crate::cli::error::Error;
-use crate::controller::webhook_delivery::gitops;
-use crate::crd::Webhook;
 use crate::crd::secret::SecretKey;
+use crate::crd::{Webhook, gitops};
 use crate::signing_key;
 
 impl Cluster {
@@ -38,8 +37,7 @@ impl Cluster {
             "metadata": { "resourceVersion": secret.metadata.resource_version, "uid": secret.metadata.uid },
             "data": { place.key: BASE64_STANDARD.encode(key.expose_secret()) },
         }));
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        secrets.patch(&place.name, &params, &patch).await.map_err(|error| self.failed(error))?;
+        secrets.patch(&place.name, &patching(), &patch).await.map_err(|error| self.failed(error))?;
         Ok(json!({
             "id": id(&webhook),
             "secret": key.expose_secret(),

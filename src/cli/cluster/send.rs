@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Cluster, FIELD_MANAGER, identity};
+use super::{Cluster, FIELD_MANAGER, identity, unmet};
 use crate::api::explain::{Explained, Explanation};
 use crate::cli::error::Error;
 use crate::clock;
-use crate::crd::condition::{Holds, Reason, Type};
+use crate::crd::condition::{Reason, Type};
 use crate::crd::endpoint::{Built, Problem};
 use crate::crd::secret::Secrets;
 use crate::crd::webhook_delivery::{EventSpec, WebhookRef};
@@ -119,17 +119,13 @@ fn hold(webhook: &Webhook) -> Option<Hold> {
     if webhook.spec.suspend {
         return Some(Hold::Suspended);
     }
-    let conditions = webhook.status.as_ref().and_then(|status| status.conditions.as_deref());
-    let failed = conditions.unwrap_or_default().iter().filter(|it| it.status == Holds::False.as_str());
-    let mut holds =
-        failed.filter_map(|condition| match (condition.type_.as_str(), condition.reason.as_str()) {
-            (_, reason) if reason == Reason::Gone.as_str() => Some(Hold::Gone),
-            (_, reason) if reason == Reason::Failing.as_str() => Some(Hold::Failing),
-            (_, reason) if reason == Reason::DeadLetterNotFound.as_str() => None,
-            (kind, _) if kind == Type::ResolvedRefs.as_str() => Some(Hold::Unresolved),
-            (_, _) => None,
-        });
-    holds.next()
+    unmet(webhook).find_map(|condition| match (condition.type_.as_str(), condition.reason.as_str()) {
+        (_, reason) if reason == Reason::Gone.as_str() => Some(Hold::Gone),
+        (_, reason) if reason == Reason::Failing.as_str() => Some(Hold::Failing),
+        (_, reason) if reason == Reason::DeadLetterNotFound.as_str() => None,
+        (kind, _) if kind == Type::ResolvedRefs.as_str() => Some(Hold::Unresolved),
+        (_, _) => None,
+    })
 }
 
 /// A checked event as the spec of an object has it, with an id.

@@ -9,11 +9,11 @@ use hookwright_engine::time::Time;
 use kube::Api;
 use uuid::Uuid;
 
+use super::Context;
 use super::reconcile::Error;
-use super::{Context, gitops};
 use crate::crd::condition::Reason;
 use crate::crd::webhook_delivery::EventSpec;
-use crate::crd::{WebhookDelivery, WebhookDeliveryStatus};
+use crate::crd::{WebhookDelivery, WebhookDeliveryStatus, gitops};
 use crate::projector::writer::Target;
 use crate::projector::{delivery_status, view};
 use crate::store::{self, Delivery, PublishError};

@@ -8,10 +8,10 @@ use hookwright_engine::time::Time;
 use kube::Resource;
 use kube::runtime::controller::Action;
 
+use super::Context;
 use super::locate::Located;
 use super::obey::retry_requested;
-use super::{Context, gitops};
-use crate::crd::{WebhookDelivery, WebhookDeliveryStatus};
+use crate::crd::{WebhookDelivery, WebhookDeliveryStatus, gitops};
 use crate::projector::delivery_status::{self, Known};
 use crate::projector::writer::{self, Target, Written};
 use crate::store::{self, Delivery};

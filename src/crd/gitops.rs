@@ -4,7 +4,7 @@ use hookwright_engine::id::EventId;
 use kube::ResourceExt;
 use uuid::Uuid;
 
-use crate::crd::WebhookDelivery;
+use super::WebhookDelivery;
 
 /// What Flux, Argo CD and Fleet label their objects with.
 const LABELS: [&str; 4] = [
@@ -30,7 +30,7 @@ pub fn would_come_back(object: &impl ResourceExt) -> bool {
 
 /// The id of the event of such an object, where it gives none: the same for each object that asks for the same, so that
 /// the log knows the event again.
-pub(super) fn event_id(object: &WebhookDelivery) -> Option<EventId> {
+pub(crate) fn event_id(object: &WebhookDelivery) -> Option<EventId> {
     if !would_come_back(object) {
         return None;
     }
@@ -75,6 +75,7 @@ mod tests {
             assert!(!comes_back(&metadata), "{metadata}");
         }
     }
+
     #[test]
     fn an_event_has_the_same_id_whenever_its_object_is_made_anew_and_another_one_where_it_differs() {
         let of_flux = |name: &str, uid: &str| json!({ "name": name, "uid": uid, "labels": { "kustomize.toolkit.fluxcd.io/name": "webhooks" } });
