@@ -21,6 +21,9 @@ use tracing_subscriber::filter::Targets;
 use crate::cli;
 use crate::telemetry::traces::Endpoint;
 
+/// The folder of the database, where nobody says otherwise: the volume of the pod.
+const DATA: &str = "/var/lib/hookwright";
+
 /// What the process was started for.
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // There is one, and it is moved once.
@@ -60,7 +63,7 @@ pub struct Operator {
     #[arg(default_value = "hookwright.dev", value_parser = NonEmptyStringValueParser::new())]
     pub audience: Vec<String>,
     /// Folder of the database
-    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = "/var/lib/hookwright")]
+    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// Namespace to serve; repeat for several [default: all]
     #[arg(long, env = "HOOKWRIGHT_NAMESPACE", value_name = "NAMESPACE", value_delimiter = ',')]
@@ -128,7 +131,7 @@ pub struct Reference {
 #[derive(Debug, Args)]
 pub struct Backup {
     /// Folder of the database
-    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = "/var/lib/hookwright")]
+    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// File that is made; - for the standard output
     #[arg(value_name = "FILE")]
@@ -139,7 +142,7 @@ pub struct Backup {
 #[derive(Debug, Args)]
 pub struct Restore {
     /// Folder of the database
-    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = "/var/lib/hookwright")]
+    #[arg(long, env = "HOOKWRIGHT_DATA", value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// File that `hookwright backup` has made; - for the standard input
     #[arg(value_name = "FILE")]

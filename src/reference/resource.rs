@@ -62,12 +62,8 @@ fn sections(page: &mut String, kind: &str, section: &Section<'_>) {
         let _ = write!(page, "{}\n\n", cell(description));
     }
     let in_api = kind == "Webhook" && path.starts_with("spec") && !path.contains("[]");
-    let api = if in_api { " In the REST API |" } else { "" };
-    let _ = writeln!(
-        page,
-        "| Field | Type | Default |{api} Meaning |\n|---|---|---|{}---|",
-        if in_api { "---|" } else { "" }
-    );
+    let (api, rule) = if in_api { (" In the REST API |", "---|") } else { ("", "") };
+    let _ = writeln!(page, "| Field | Type | Default |{api} Meaning |\n|---|---|---|{rule}---|");
     let required = schema.required.as_deref().unwrap_or_default();
     let mut inner = Vec::new();
     for (name, field) in schema.properties.iter().flatten() {
