@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -20,12 +19,7 @@ fn hookwright(arguments: &[&str], data: &Path) -> Output {
 async fn what_was_acknowledged_before_a_backup_is_delivered_after_its_restoration() {
     let cluster = support::cluster().await;
     let ns = cluster.namespace("backup").await;
-    let well = Arc::new(AtomicBool::new(false));
-    let is_well = Arc::clone(&well);
-    let receiver = Receiver::answering(move |_, _| {
-        if is_well.load(Ordering::Relaxed) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
-    })
-    .await;
+    let (receiver, well) = Receiver::well_or(StatusCode::SERVICE_UNAVAILABLE).await;
     let mut operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
     ns.apply(&webhook(
         "orders",

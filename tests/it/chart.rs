@@ -6,8 +6,10 @@ mod prometheus;
 mod rendered;
 mod upgraded;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
+
+use crate::support::read;
 
 /// The program that installs charts.
 fn helm() -> Command {
@@ -33,11 +35,6 @@ fn template_with(mut helm: Command, arguments: &[&str]) -> Output {
 fn success(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn root() -> PathBuf {

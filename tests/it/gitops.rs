@@ -1,11 +1,9 @@
 //! What GitOps makes of our objects: Argo CD, Flux, and whoever else keeps a cluster as Git says.
 
-use std::fs;
-
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::support::{self, Cluster, Namespace};
+use crate::support::{self, Cluster, Namespace, read};
 
 mod argocd;
 mod deliveries;
@@ -59,8 +57,4 @@ fn says(object: &Value, claim: &str) -> bool {
     conditions
         .map(|it| format!("{}={}/{}", text(it, "type"), text(it, "status"), text(it, "reason")))
         .any(|said| said == claim)
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(hookwright_testbed::project().join(path)).unwrap()
 }

@@ -1,7 +1,6 @@
 //! Webhooks that are held by what their receivers did.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -16,12 +15,7 @@ const FIVE_DAYS_MS: i64 = 5 * 24 * 60 * 60 * 1000;
 async fn days_of_nothing_but_failure_hold_a_webhook_until_it_changes_and_lose_nothing() {
     let cluster = support::cluster().await;
     let ns = cluster.namespace("failing").await;
-    let well = Arc::new(AtomicBool::new(false));
-    let answer = Arc::clone(&well);
-    let receiver = Receiver::answering(move |_, _| {
-        if answer.load(Ordering::SeqCst) { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }
-    })
-    .await;
+    let (receiver, well) = Receiver::well_or(StatusCode::INTERNAL_SERVER_ERROR).await;
     let mut operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
     let spec = json!({
         "retry": { "maxAttempts": 50, "intervalsSeconds": [1], "maxIntervalSeconds": 1 },

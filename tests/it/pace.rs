@@ -1,7 +1,6 @@
 //! How fast a receiver gets what waits for it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -32,12 +31,7 @@ async fn a_rate_limit_spreads_what_is_published_at_once() {
 async fn a_receiver_that_always_fails_is_left_alone_until_a_probe_arrives() {
     let cluster = support::cluster().await;
     let ns = cluster.namespace("circuit").await;
-    let well = Arc::new(AtomicBool::new(false));
-    let answer = Arc::clone(&well);
-    let receiver = Receiver::answering(move |_, _| {
-        if answer.load(Ordering::SeqCst) { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }
-    })
-    .await;
+    let (receiver, well) = Receiver::well_or(StatusCode::INTERNAL_SERVER_ERROR).await;
     let operator = Operator::start(cluster, &ns, &["--egress-allow", "127.0.0.0/8"]).await;
     let spec = json!({
         "retry": { "maxAttempts": 50, "intervalsSeconds": [1], "maxIntervalSeconds": 1 },

@@ -5,7 +5,7 @@ use hookwright::api::routes;
 use hookwright_testbed::{Folder, Output, Process, Signal};
 use serde_json::json;
 
-use crate::support::{self, DEADLINE, Operator};
+use crate::support::{self, DEADLINE, Operator, read};
 
 /// The code blocks of the README in this language.
 fn blocks(language: &str) -> Vec<String> {
@@ -24,7 +24,7 @@ fn commands() -> Vec<String> {
 }
 
 fn readme() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+    read("README.md")
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn every_command_for_a_cluster_works_as_shown() {
     let publish = blocks("sh").into_iter().find(|block| block.contains("curl")).unwrap();
     let (apply, curl) = publish.split_once('\n').unwrap();
     let file = apply.strip_prefix("kubectl apply -f ").unwrap();
-    let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/").to_owned() + file).unwrap();
+    let file = read(file);
     ns.apply(&file.replace("namespace: default", &format!("namespace: {}", ns.name()))).await;
     let curl = curl.replace("http://127.0.0.1:8787", operator.url());
     let answer = cluster.shell(&ns, &format!("{} --silent --show-error", curl.trim())).await.success();
@@ -89,7 +89,7 @@ async fn the_folder_of_the_example_runs_without_a_cluster() {
 
 #[test]
 fn the_rights_that_are_listed_are_those_that_calls_take() {
-    let security = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/SECURITY.md")).unwrap();
+    let security = read("SECURITY.md");
     let has = |line: &str, words: &[&str]| words.iter().all(|word| line.contains(&format!("`{word}`")));
     for route in routes() {
         let listed = match route.access {
@@ -112,7 +112,7 @@ fn the_rights_that_are_listed_are_those_that_calls_take() {
 
 #[test]
 fn the_two_commands_are_targets_that_are_run() {
-    let makefile = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Makefile")).unwrap();
+    let makefile = read("Makefile");
     let first = blocks("sh").remove(0);
     for line in first.lines() {
         let target = line.strip_prefix("make ").unwrap().split_whitespace().next().unwrap();

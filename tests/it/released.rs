@@ -38,7 +38,7 @@ impl Release {
 
 #[test]
 fn the_last_release_of_the_changelog_is_kept_whole() {
-    let changelog = fs::read_to_string(hookwright_testbed::project().join("CHANGELOG.md")).unwrap();
+    let changelog = crate::support::read("CHANGELOG.md");
     let mut headings = changelog.lines().filter_map(|line| line.strip_prefix("## "));
     assert_eq!(headings.next(), Some("Unreleased"), "what comes next has its place above");
     let last = headings.next().unwrap().split(' ').next().unwrap();

@@ -1,7 +1,8 @@
 //! The rules of ARCHITECTURE.md and CONTRIBUTING.md that no other tool checks.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::support::{read, sources};
 
 /// Longest file that one can hold in the head, in lines.
 const MAX_LINES: usize = 500;
@@ -120,27 +121,6 @@ fn outside(allowed: &[&str]) -> Vec<PathBuf> {
     files.retain(|file| !allowed.iter().any(|allowed| file.starts_with(root().join(allowed))));
     assert!(!files.is_empty());
     files
-}
-
-fn sources(folder: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    assert!(!found.is_empty(), "no sources in {folder}");
-    found
-}
-
-fn read(file: &Path) -> String {
-    fs::read_to_string(file).unwrap()
 }
 
 fn root() -> &'static Path {

@@ -49,15 +49,12 @@ impl<'a> Release<'a> {
 
     /// How its pod starts the operator.
     pub async fn arguments(&self) -> Vec<String> {
-        let arguments = "--output=jsonpath={.spec.template.spec.containers[0].args}";
-        let shown = self.namespace.kubectl(&["get", "statefulset/hookwright", arguments]).await.success();
-        serde_json::from_str(&shown).unwrap()
+        Operator::released_arguments(&self.namespace).await
     }
 
     /// The operator as its pod would run it: with its arguments, and the rights of its service account.
     pub async fn operator(&self) -> Operator {
-        let token = self.namespace.token("hookwright", None).await;
-        Operator::start_as_released(self.cluster, &token, &self.arguments().await).await
+        Operator::start_as_released(self.cluster, &self.namespace).await
     }
 
     /// What there is of it.

@@ -67,12 +67,8 @@ async fn served<'a>(
     purpose: &str,
 ) -> (Namespace<'a>, Operator, Receiver, Arc<AtomicBool>) {
     let ns = cluster.namespace(purpose).await;
-    let well = Arc::new(AtomicBool::new(true));
-    let is_well = Arc::clone(&well);
-    let receiver = Receiver::answering(move |_, _| {
-        if is_well.load(Ordering::SeqCst) { StatusCode::OK } else { StatusCode::BAD_GATEWAY }
-    })
-    .await;
+    let (receiver, well) = Receiver::well_or(StatusCode::BAD_GATEWAY).await;
+    well.store(true, Ordering::SeqCst);
     let operator = Operator::start(cluster, &ns, EGRESS).await;
     let once = json!({ "events": ["custom.*"], "retry": { "enabled": false } });
     ns.apply(&webhook("orders", &receiver, once)).await;

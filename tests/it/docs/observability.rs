@@ -1,21 +1,10 @@
 //! Metrics and the log are as docs/observability.md describes them, and have nothing beside.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::support::{read, sources};
 
 const LEVELS: [&str; 5] = ["trace!(", "debug!(", "info!(", "warn!(", "error!("];
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
 
 /// What is between the brackets of a macro, argument by argument.
 fn arguments(text: &str) -> Vec<String> {
@@ -49,11 +38,9 @@ fn field(argument: &str) -> Option<String> {
 }
 
 fn logged() -> BTreeSet<String> {
-    let mut files = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     let mut fields = BTreeSet::new();
-    for file in files {
-        let text = fs::read_to_string(file).unwrap();
+    for file in sources("src") {
+        let text = read(file);
         for level in LEVELS {
             fields.extend(text.split(level).skip(1).flat_map(arguments).filter_map(|it| field(&it)));
         }
@@ -66,7 +53,7 @@ fn logged() -> BTreeSet<String> {
 
 #[test]
 fn every_field_of_the_log_is_described_and_every_described_one_is_there() {
-    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/observability.md")).unwrap();
+    let page = read("docs/observability.md");
     let (_, section) = page.split_once("\n## Logs\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
@@ -87,7 +74,6 @@ fn fields_are_read_from_a_call() {
 
 #[test]
 fn every_metric_is_described_and_every_described_one_is_there() {
-    let read = |path: &str| fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let names = read("src/metrics/names.txt");
     let name = |line: &str| line.split('{').next().unwrap().to_owned();
     // Two series of a histogram are one metric.

@@ -54,13 +54,10 @@ impl Stage {
 
     /// Starts the operator as the pod of the release would.
     pub async fn start_released_operator(&mut self) {
-        let home = self.cluster().existing_namespace("hookwright");
-        let arguments = "--output=jsonpath={.spec.template.spec.containers[0].args}";
-        let shown = home.kubectl(&["get", "statefulset/hookwright", arguments]).await.success();
-        let arguments: Vec<String> = serde_json::from_str(&shown).unwrap();
-        let token = home.token("hookwright", None).await;
         drop(self.operator.take()); // one at a time has the API's address
-        self.operator = Some(Operator::start_as_released(self.cluster(), &token, &arguments).await);
+        let home = self.cluster().existing_namespace("hookwright");
+        let operator = Operator::start_as_released(self.cluster(), &home).await;
+        self.operator = Some(operator);
     }
 
     /// A text of a page, with what is here in place of what it shows.

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use hookwright_engine::attempt::FailureReason;
 
-fn read(path: &str) -> String {
-    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+use crate::support::read;
 
 /// The words that a match in a source gives names by: `Self::X => "Y"`, below this line.
 fn names(source: &str, below: &str) -> BTreeSet<String> {

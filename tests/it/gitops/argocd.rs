@@ -33,18 +33,18 @@ async fn argo_cd_takes_every_recorded_object_for_what_its_state_means() {
 
 #[test]
 fn the_config_map_of_argo_cd_has_the_checks_of_the_files() {
-    let config: Value = serde_yaml::from_str(&read(&format!("{FOLDER}/argocd-cm.yaml"))).unwrap();
+    let config: Value = serde_yaml::from_str(&read(format!("{FOLDER}/argocd-cm.yaml"))).unwrap();
     let data = config["data"].as_object().unwrap();
     assert_eq!(data.len(), KINDS.len());
     for kind in KINDS {
         let key = format!("resource.customizations.health.hookwright.dev_{kind}");
-        assert_eq!(data[&key], read(&check(kind)), "{key}");
+        assert_eq!(data[&key], read(check(kind)), "{key}");
     }
 }
 
 #[test]
 fn the_application_syncs_a_folder_that_exists() {
-    let application: Value = serde_yaml::from_str(&read(&format!("{FOLDER}/application.yaml"))).unwrap();
+    let application: Value = serde_yaml::from_str(&read(format!("{FOLDER}/application.yaml"))).unwrap();
     let path = application["spec"]["source"]["path"].as_str().unwrap();
-    assert!(read(&format!("{path}/kustomization.yaml")).contains("kind: Kustomization"), "{path}");
+    assert!(read(format!("{path}/kustomization.yaml")).contains("kind: Kustomization"), "{path}");
 }

@@ -51,9 +51,17 @@ impl Operator {
         Self::run(cluster, folder, command).await
     }
 
-    /// Starts it as the pod of a release would: with the arguments of its container, as its service account, which has
-    /// this token.
-    pub async fn start_as_released(cluster: &Cluster, token: &str, arguments: &[String]) -> Self {
+    /// How the pod of the release `hookwright` in this namespace starts it.
+    pub async fn released_arguments(home: &Namespace<'_>) -> Vec<String> {
+        let arguments = "--output=jsonpath={.spec.template.spec.containers[0].args}";
+        let shown = home.kubectl(&["get", "statefulset/hookwright", arguments]).await.success();
+        serde_json::from_str(&shown).unwrap()
+    }
+
+    /// Starts it as that pod would: with the arguments of its container, as its service account.
+    pub async fn start_as_released(cluster: &Cluster, home: &Namespace<'_>) -> Self {
+        let token = home.token("hookwright", None).await;
+        let arguments = Self::released_arguments(home).await;
         let folder = Folder::temporary().unwrap();
         let data = folder.path().join("data");
         // What pods of one machine cannot share.
@@ -66,7 +74,7 @@ impl Operator {
             replaced.map_or(argument, |(_, ours)| ours)
         });
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookwright"));
-        command.args(arguments).env("KUBECONFIG", kubeconfig(cluster, &folder, token));
+        command.args(arguments).env("KUBECONFIG", kubeconfig(cluster, &folder, &token));
         Self::run(cluster, folder, command).await
     }
 

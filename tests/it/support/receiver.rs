@@ -1,6 +1,12 @@
 //! The endpoint behind a webhook's URL.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use axum::{
     Router,
@@ -87,6 +93,15 @@ impl Receiver {
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, received, server }
+    }
+
+    /// One that answers with this status for as long as it is told not to be well.
+    pub async fn well_or(status: StatusCode) -> (Self, Arc<AtomicBool>) {
+        let well = Arc::new(AtomicBool::new(false));
+        let is_well = Arc::clone(&well);
+        let answer =
+            move |_, _: &Request| if is_well.load(Ordering::SeqCst) { StatusCode::OK } else { status };
+        (Self::answering(answer).await, well)
     }
 
     /// Where it listens, such as `http://127.0.0.1:40123/hook`.
